@@ -1,0 +1,219 @@
+//! Small JSON documents (token headers, claims) with every member kept in order, duplicates among them.
+
+use simd_json::{Node, StaticNode};
+use std::fmt::Write as _;
+
+/// A JSON number as it was read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Number {
+    /// A whole number below 2^63.
+    Integer(i64),
+    /// A whole number from 2^63 to 2^64 - 1.
+    Large(u64),
+    /// Anything with a fraction or an exponent, and whole numbers beyond the others.
+    Float(f64),
+}
+
+/// A JSON value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A number.
+    Number(Number),
+    /// A string, unescaped.
+    String(String),
+    /// An array.
+    Array(Vec<Value>),
+    /// An object.
+    Object(Object),
+}
+
+/// A JSON object whose members stand in the order of the text, each occurrence of a name of its own.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Object {
+    /// Names and values.
+    pub members: Vec<(String, Value)>,
+}
+
+/// Why a text is no object that a token may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JsonError {
+    /// Not one JSON value in UTF-8 with nothing behind it.
+    #[error("not JSON")]
+    Syntax,
+    /// JSON, but not an object.
+    #[error("not a JSON object")]
+    NotAnObject,
+    /// Nested deeper than the limit.
+    #[error("nested too deeply")]
+    TooDeep,
+}
+
+/// Reads one object; `text` is used up as working memory.
+///
+/// # Errors
+///
+/// See [`JsonError`].
+pub fn parse_object(text: &mut [u8], depth_max: usize) -> Result<Object, JsonError> {
+    let tape = simd_json::to_tape(text).map_err(|_| JsonError::Syntax)?;
+    let mut nodes = tape.0.iter();
+    match value(&mut nodes, depth_max)? {
+        Value::Object(object) => Ok(object),
+        _ => Err(JsonError::NotAnObject),
+    }
+}
+
+fn value<'n, 't: 'n>(
+    nodes: &mut impl Iterator<Item = &'n Node<'t>>,
+    depth_left: usize,
+) -> Result<Value, JsonError> {
+    let node = nodes.next().ok_or(JsonError::Syntax)?;
+    Ok(match node {
+        Node::Static(StaticNode::Null) => Value::Null,
+        Node::Static(StaticNode::Bool(flag)) => Value::Bool(*flag),
+        Node::Static(StaticNode::I64(number)) => Value::Number(Number::Integer(*number)),
+        Node::Static(StaticNode::U64(number)) => {
+            Value::Number(i64::try_from(*number).map_or(Number::Large(*number), Number::Integer))
+        }
+        Node::Static(StaticNode::F64(number)) => Value::Number(Number::Float(*number)),
+        Node::String(text) => Value::String((*text).to_owned()),
+        Node::Array { len, .. } => {
+            let deeper = depth_left.checked_sub(1).ok_or(JsonError::TooDeep)?;
+            let mut items = Vec::with_capacity(*len);
+            for _ in 0..*len {
+                items.push(value(nodes, deeper)?);
+            }
+            Value::Array(items)
+        }
+        Node::Object { len, .. } => {
+            let deeper = depth_left.checked_sub(1).ok_or(JsonError::TooDeep)?;
+            let mut members = Vec::with_capacity(*len);
+            for _ in 0..*len {
+                let Some(Node::String(name)) = nodes.next() else { return Err(JsonError::Syntax) };
+                members.push(((*name).to_owned(), value(nodes, deeper)?));
+            }
+            Value::Object(Object { members })
+        }
+    })
+}
+
+impl Object {
+    /// The last value of a member, as most validators read it; `None` if there is none.
+    pub fn last(&self, name: &str) -> Option<&Value> {
+        self.members.iter().rev().find(|(member, _)| member == name).map(|(_, value)| value)
+    }
+
+    /// The last value of a member if it is a string.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.last(name).and_then(Value::as_text)
+    }
+}
+
+impl Value {
+    /// The string, if it is one.
+    pub fn as_text(&self) -> Option<&str> {
+        if let Self::String(text) = self { Some(text) } else { None }
+    }
+
+    /// The value as compact JSON text, members in their order.
+    pub fn to_json(&self) -> String {
+        let mut out = String::new();
+        self.write_json(&mut out);
+        out
+    }
+
+    fn write_json(&self, out: &mut String) {
+        match self {
+            Self::Null => out.push_str("null"),
+            Self::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
+            Self::Number(Number::Integer(number)) => drop(write!(out, "{number}")),
+            Self::Number(Number::Large(number)) => drop(write!(out, "{number}")),
+            Self::Number(Number::Float(number)) => drop(write!(out, "{number}")),
+            Self::String(text) => out.push_str(&serde_json::Value::from(text.as_str()).to_string()),
+            Self::Array(items) => {
+                out.push('[');
+                for (at, item) in items.iter().enumerate() {
+                    if at > 0 {
+                        out.push(',');
+                    }
+                    item.write_json(out);
+                }
+                out.push(']');
+            }
+            Self::Object(object) => {
+                out.push('{');
+                for (at, (name, value)) in object.members.iter().enumerate() {
+                    if at > 0 {
+                        out.push(',');
+                    }
+                    out.push_str(&serde_json::Value::from(name.as_str()).to_string());
+                    out.push(':');
+                    value.write_json(out);
+                }
+                out.push('}');
+            }
+        }
+    }
+}
+
+impl Number {
+    /// Whole seconds of a `NumericDate` (RFC 7519 section 2), rounded down; `None` beyond ±2^53.
+    pub fn seconds(self) -> Option<i64> {
+        const EXACT: i64 = 1 << 53;
+        let whole = match self {
+            Self::Integer(number) => number,
+            Self::Large(_) => return None,
+            Self::Float(number) => float_floor(number)?,
+        };
+        (-EXACT..=EXACT).contains(&whole).then_some(whole)
+    }
+}
+
+#[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "the range is checked before")]
+fn float_floor(number: f64) -> Option<i64> {
+    (number.abs() <= 9_007_199_254_740_992.0).then(|| number.floor() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Object, JsonError> {
+        parse_object(&mut text.as_bytes().to_vec(), 32)
+    }
+
+    #[test]
+    fn duplicates_are_kept_and_the_last_one_counts() {
+        let object = read(r#"{"aud":"a","n":{"x":[1,2.5]},"aud":"b"}"#).unwrap();
+        assert_eq!(object.members.len(), 3);
+        assert_eq!(object.text("aud"), Some("b"));
+        assert_eq!(object.last("n").unwrap().to_json(), r#"{"x":[1,2.5]}"#);
+    }
+
+    #[test]
+    fn only_one_shallow_object_is_accepted() {
+        assert_eq!(read("[]"), Err(JsonError::NotAnObject));
+        assert_eq!(read("{} x"), Err(JsonError::Syntax));
+        assert_eq!(read(""), Err(JsonError::Syntax));
+        assert_eq!(parse_object(&mut b"{\"a\":\"\xff\"}".to_vec(), 32), Err(JsonError::Syntax));
+        let nested = |depth: usize| format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
+        assert!(read(&nested(32)).is_ok());
+        assert_eq!(read(&nested(33)), Err(JsonError::TooDeep));
+    }
+
+    #[test]
+    fn dates_are_floored_and_bounded() {
+        let seconds = |text: &str| match read(text).unwrap().last("e") {
+            Some(Value::Number(number)) => number.seconds(),
+            _ => None,
+        };
+        assert_eq!(seconds(r#"{"e":1700000000}"#), Some(1_700_000_000));
+        assert_eq!(seconds(r#"{"e":1700000000.9}"#), Some(1_700_000_000));
+        assert_eq!(seconds(r#"{"e":-1.5}"#), Some(-2));
+        assert_eq!(seconds(r#"{"e":99999999999999999999999}"#), None);
+        assert_eq!(seconds(r#"{"e":"1700000000"}"#), None);
+    }
+}

@@ -1,0 +1,204 @@
+//! What is fixed about Microsoft Entra: clouds, hosts, issuer forms, tenant and resource ids.
+//!
+//! Floor 0, because keys (which source serves which issuer) and tokens (which tenant an issuer names) both stand on it.
+//! Source of the forms: Microsoft's issuer and national-cloud pages, and the issuer tests of Microsoft.IdentityModel.
+
+/// Tenant of personal Microsoft accounts.
+pub const PERSONAL_TENANT: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
+
+/// A separate deployment of Entra with hosts and keys of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cloud {
+    /// 21Vianet, China.
+    China,
+    /// Microsoft Cloud Germany, closed in 2021; old logs still hold its tokens.
+    Germany,
+    /// The worldwide cloud.
+    Global,
+    /// Azure for US government.
+    UsGovernment,
+}
+
+impl Cloud {
+    /// Name as it is written in a policy's `clouds`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::China => "china",
+            Self::Germany => "germany",
+            Self::Global => "global",
+            Self::UsGovernment => "us-government",
+        }
+    }
+
+    /// Host of the v2 issuer, where the cloud has one.
+    pub fn v2_host(self) -> Option<&'static str> {
+        match self {
+            Self::China => Some("login.partner.microsoftonline.cn"),
+            Self::Germany => None,
+            Self::Global => Some("login.microsoftonline.com"),
+            Self::UsGovernment => Some("login.microsoftonline.us"),
+        }
+    }
+}
+
+/// Which family of issuers an `iss` belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum IssuerKind {
+    /// Work or school tenants, v1 or v2.
+    Workforce,
+    /// Azure AD B2C.
+    B2c,
+    /// Entra External ID.
+    Ciam,
+}
+
+/// An `iss` on one of Entra's hosts, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntraIssuer<'a> {
+    /// Family of the issuer.
+    pub kind: IssuerKind,
+    /// Clouds that it can belong to; the v1 issuer of US government equals the global one.
+    pub clouds: &'static [Cloud],
+    /// Token version that the form belongs to: 1 or 2.
+    pub version: u8,
+    /// The tenant segment as written; a GUID where the form is right, lower-cased by the caller.
+    pub tenant: &'a str,
+    /// True if the text is exactly one of the documented forms.
+    pub exact: bool,
+}
+
+/// Hosts of v1 issuers with their clouds.
+const V1_HOSTS: &[(&str, &[Cloud])] = &[
+    ("sts.windows.net", &[Cloud::Global, Cloud::UsGovernment]),
+    ("sts.chinacloudapi.cn", &[Cloud::China]),
+    ("sts.microsoftonline.de", &[Cloud::Germany]),
+];
+
+/// Hosts that serve keys or issue v2 tokens, with their clouds.
+const V2_HOSTS: &[(&str, &[Cloud])] = &[
+    ("login.microsoftonline.com", &[Cloud::Global]),
+    ("login.windows.net", &[Cloud::Global]),
+    ("login.microsoftonline.us", &[Cloud::UsGovernment]),
+    ("login.partner.microsoftonline.cn", &[Cloud::China]),
+    ("login.microsoftonline.de", &[Cloud::Germany]),
+];
+
+/// Clouds that a key-serving or issuing host belongs to; `None` for a host that is not Entra's own (B2C and External
+/// ID hosts carry the customer's name and are not in this table).
+pub fn host_clouds(host: &str) -> Option<&'static [Cloud]> {
+    V1_HOSTS.iter().chain(V2_HOSTS).find(|(name, _)| name.eq_ignore_ascii_case(host)).map(|(_, clouds)| *clouds)
+}
+
+/// True if the host belongs to the Entra table: its own hosts, B2C and External ID ones.
+pub fn is_entra_host(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    host_clouds(&host).is_some() || host.ends_with(".b2clogin.com") || host.ends_with(".ciamlogin.com")
+}
+
+/// Host of an issuer URL: the text between `https://` and the next `/`, `?`, `#` or end, without user info and port.
+pub fn url_host(url: &str) -> Option<&str> {
+    let (scheme, rest) = url.split_once("://")?;
+    if !(scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http")) {
+        return None;
+    }
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit('@').next()?;
+    let host = host.split(':').next()?;
+    (!host.is_empty()).then_some(host)
+}
+
+/// Takes an `iss` apart if its host is one of Entra's; `None` for every other issuer.
+///
+/// The tenant is found in near-miss spellings too (`exact` is false then), so that a forged issuer can be named.
+pub fn parse_issuer(iss: &str) -> Option<EntraIssuer<'_>> {
+    let host = url_host(iss)?;
+    let lower = host.to_ascii_lowercase();
+    let after_host = iss.split_once("://")?.1.split_once('/').map_or("", |(_, path)| path);
+    let path = after_host.split(['?', '#']).next().unwrap_or("");
+    let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+    let first = segments.next().unwrap_or("");
+    if let Some((_, clouds)) = V1_HOSTS.iter().find(|(name, _)| *name == lower) {
+        let exact = is_guid(first) && iss == format!("https://{lower}/{first}/");
+        return Some(EntraIssuer { kind: IssuerKind::Workforce, clouds, version: 1, tenant: first, exact });
+    }
+    if let Some((_, clouds)) = V2_HOSTS.iter().find(|(name, _)| *name == lower) {
+        let exact = lower != "login.windows.net" && is_guid(first) && iss == format!("https://{lower}/{first}/v2.0");
+        let version = if path.trim_end_matches('/').ends_with("v2.0") { 2 } else { 1 };
+        return Some(EntraIssuer { kind: IssuerKind::Workforce, clouds, version, tenant: first, exact });
+    }
+    if lower.ends_with(".b2clogin.com") {
+        let tenant = if first.eq_ignore_ascii_case("tfp") { segments.next().unwrap_or("") } else { first };
+        let exact = is_guid(tenant) && iss.ends_with("/v2.0/");
+        return Some(EntraIssuer { kind: IssuerKind::B2c, clouds: &[Cloud::Global], version: 2, tenant, exact });
+    }
+    if lower.ends_with(".ciamlogin.com") {
+        let exact = is_guid(first) && iss == format!("https://{lower}/{first}/v2.0");
+        return Some(EntraIssuer { kind: IssuerKind::Ciam, clouds: &[Cloud::Global], version: 2, tenant: first, exact });
+    }
+    None
+}
+
+/// True for the 8-4-4-4-12 hexadecimal shape of a GUID, in any letter case and without braces.
+pub fn is_guid(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() == 36
+        && bytes.iter().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+/// Lower-cases a GUID-shaped value and leaves everything else as it is.
+pub fn normal_guid(text: &str) -> String {
+    if is_guid(text) { text.to_ascii_lowercase() } else { text.to_owned() }
+}
+
+/// A Microsoft resource that tokens are issued for, with every audience text that names it.
+#[derive(Debug)]
+pub struct FirstParty {
+    /// Name for messages.
+    pub name: &'static str,
+    /// Application id and resource URIs, without a final slash.
+    pub audiences: &'static [&'static str],
+}
+
+/// Microsoft Graph.
+pub const GRAPH: FirstParty = FirstParty {
+    name: "Microsoft Graph",
+    audiences: &[
+        "00000003-0000-0000-c000-000000000000",
+        "https://graph.microsoft.com",
+        "https://graph.microsoft.us",
+        "https://dod-graph.microsoft.us",
+        "https://microsoftgraph.chinacloudapi.cn",
+    ],
+};
+
+/// The other first-party resources that turn up in front of customers' APIs.
+pub const FIRST_PARTIES: &[FirstParty] = &[
+    FirstParty { name: "Azure AD Graph", audiences: &["00000002-0000-0000-c000-000000000000", "https://graph.windows.net"] },
+    FirstParty {
+        name: "Azure Resource Manager",
+        audiences: &["797f4846-ba00-4fd7-ba43-dac1f8f63013", "https://management.azure.com", "https://management.core.windows.net"],
+    },
+    FirstParty {
+        name: "Exchange Online",
+        audiences: &["00000002-0000-0ff1-ce00-000000000000", "https://outlook.office365.com", "https://outlook.office.com"],
+    },
+    FirstParty { name: "SharePoint Online", audiences: &["00000003-0000-0ff1-ce00-000000000000"] },
+    FirstParty { name: "Key Vault", audiences: &["cfa8b339-82a2-471a-a3c9-0fc0be7a4093", "https://vault.azure.net"] },
+    FirstParty { name: "Azure Storage", audiences: &["e406a681-f3d4-42a8-90b6-c2b029497af1", "https://storage.azure.com"] },
+    FirstParty { name: "Azure SQL", audiences: &["022907d3-0f1b-48f7-badc-1ba6abab6d66", "https://database.windows.net"] },
+    FirstParty { name: "Azure DevOps", audiences: &["499b84ac-1321-427f-aa17-267ca6975798"] },
+];
+
+impl FirstParty {
+    /// True if the audience names this resource, one final slash and letter case aside.
+    pub fn is_named_by(&self, audience: &str) -> bool {
+        let audience = audience.trim();
+        let audience = audience.strip_suffix('/').unwrap_or(audience);
+        self.audiences.iter().any(|known| known.eq_ignore_ascii_case(audience))
+            || (self.name == "SharePoint Online"
+                && url_host(audience).is_some_and(|host| host.to_ascii_lowercase().ends_with(".sharepoint.com")))
+    }
+}

@@ -1,0 +1,35 @@
+//! Every cap of the tool in one table, each with its reason. Exceeding one is a counted outcome, never a crash.
+
+/// Longest unit (a line, or an element of an envelope) in bytes, unless `--max-line` says otherwise. An Entra token
+/// with 200 groups takes some 14 KB, a record with several of them stays far below this.
+pub const LINE_BYTES_MAX: usize = 8 << 20;
+/// Bytes of a chunk, the unit of work of one worker. Large enough that its bookkeeping disappears, small enough that
+/// two cores share a 10 MB file.
+pub const CHUNK_BYTES: usize = 1 << 20;
+/// Chunks that wait between readers and workers, a worker. Bounds memory when reading is faster than judging.
+pub const QUEUED_CHUNKS_PER_WORKER: usize = 3;
+/// Deepest nesting of a token's header or payload; deeper is `json-invalid` (rules.md, family A).
+pub const TOKEN_JSON_DEPTH_MAX: usize = 32;
+/// Distinct tokens that the verify-once memo holds before it evicts. At some 4 KB each this is about 1 GB.
+pub const MEMO_TOKENS_MAX: usize = 1 << 18;
+/// Keys of an authority that are tried when neither `kid` nor `x5t` names one (contract section 4).
+pub const FALLBACK_KEYS_MAX: usize = 64;
+/// Longest string that is written to any table, in bytes (contract section 7).
+pub const CELL_BYTES_MAX: usize = 1024;
+/// Longest excerpt of a rejected unit, in bytes (contract section 7).
+pub const EXCERPT_BYTES_MAX: usize = 200;
+/// Addresses of a finding and hosts of a token that are listed (contract section 7).
+pub const LISTED_MAX: usize = 10;
+/// Distinct addresses of a token that are counted exactly before the sketch takes over (contract section 7).
+pub const DISTINCT_EXACT_MAX: usize = 1024;
+/// Shortest run of a token's own text that the redactor removes from other cells, in bytes (contract section 7).
+pub const REDACTED_BYTES_MIN: usize = 16;
+/// Bytes that detection looks at, at the head of an input (formats.md 3.5).
+pub const DETECT_BYTES: usize = 256 << 10;
+/// Records that detection looks at (contract section 3).
+pub const DETECT_RECORDS: usize = 200;
+/// Days on either side of a token's `iat` in which a capture must lie for the archive to have an opinion.
+pub const COVERAGE_DAYS: i64 = 7;
+/// Rows that a table writer holds before it hands them to the Parquet encoder; fixed, so that files do not depend on
+/// how the input was cut.
+pub const TABLE_BATCH_ROWS: usize = 8192;

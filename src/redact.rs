@@ -1,0 +1,183 @@
+//! Keeps secrets out of everything that is written: fingerprints, and the one redactor for all text.
+
+use crate::codec::base64url;
+use crate::limits;
+use std::borrow::Cow;
+use std::fmt;
+
+/// SHA-256 of a token: the only form in which a token is ever written.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint(pub [u8; 32]);
+
+impl Fingerprint {
+    /// 64 lower-case hexadecimal digits.
+    pub fn hex(&self) -> String {
+        hex(&self.0)
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.hex())
+    }
+}
+
+/// Lower-case hexadecimal digits of some bytes.
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| DIGITS.get(usize::from(digit)))
+        .map(|digit| char::from(*digit))
+        .collect()
+}
+
+/// True if the text up to its first dot (or its end) decodes leniently to bytes whose first non-white byte is `{`
+/// (contract section 4). `%2E` counts as a dot.
+pub fn begins_like_a_jwt(text: &[u8]) -> bool {
+    opening(text).0 == Some(b'{')
+}
+
+/// Stricter than [`begins_like_a_jwt`]: what follows the brace must be JSON too (`"` or `}`).
+///
+/// Every word that begins with `ex` decodes to a brace and then noise; without this check the redactor would blacken
+/// `/v1/exports` and `example.com`. A token of the record itself is removed whatever it looks like.
+fn looks_like_a_jwt(text: &[u8]) -> bool {
+    matches!(opening(text), (Some(b'{'), Some(b'"' | b'}')))
+}
+
+/// The first two bytes that are not white space, of what the first segment decodes to.
+fn opening(text: &[u8]) -> (Option<u8>, Option<u8>) {
+    let end = memchr::memchr2(b'.', b'%', text).unwrap_or(text.len());
+    let first = text.get(..end).unwrap_or_default();
+    // Only these characters can begin the encoding of a brace or of white space (or are skipped by lenient decoders).
+    if !matches!(first.first(), Some(b'e' | b'C' | b'D' | b'I' | b'=' | b' ' | b'\t' | b'\r' | b'\n')) {
+        return (None, None);
+    }
+    let mut decoded = Vec::new();
+    base64url::decode_prefix(first, &mut decoded);
+    let mut visible = decoded.iter().copied().filter(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
+    (visible.next(), visible.next())
+}
+
+/// Removes from `text` whatever could be a token: every run of base64url characters, dots and `%2E` that begins like a
+/// JWT, and every part of this record's own tokens (`secrets`: whole tokens, payload and signature segments) that is
+/// long enough to matter. Each becomes `***`.
+pub fn redact<'t>(text: &'t str, secrets: &[&str]) -> Cow<'t, str> {
+    let mut text = Cow::Borrowed(text);
+    for secret in secrets {
+        if secret.len() >= limits::REDACTED_BYTES_MIN && text.contains(secret) {
+            text = Cow::Owned(text.replace(secret, "***"));
+        }
+    }
+    match redact_runs(&text) {
+        Some(clean) => Cow::Owned(clean),
+        None => text,
+    }
+}
+
+/// [`redact`], then cut to [`limits::CELL_BYTES_MAX`] at a character.
+pub fn cell<'t>(text: &'t str, secrets: &[&str]) -> Cow<'t, str> {
+    let clean = redact(text, secrets);
+    if clean.len() <= limits::CELL_BYTES_MAX {
+        return clean;
+    }
+    Cow::Owned(cut(&clean, limits::CELL_BYTES_MAX).to_owned())
+}
+
+/// The longest prefix of at most `bytes_max` bytes that ends at a character.
+pub fn cut(text: &str, bytes_max: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes_max)).unwrap_or(text)
+}
+
+/// `None` if nothing had to be removed.
+fn redact_runs(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let mut out: Option<String> = None;
+    let mut kept = 0;
+    let mut at = 0;
+    while let Some(start) = run_start(bytes, at) {
+        let end = run_end(bytes, start);
+        if let Some(hit) = jwt_in_run(bytes.get(start..end).unwrap_or_default()) {
+            let out = out.get_or_insert_default();
+            out.push_str(text.get(kept..start + hit).unwrap_or_default());
+            out.push_str("***");
+            kept = end;
+        }
+        at = end;
+    }
+    out.map(|mut out| {
+        out.push_str(text.get(kept..).unwrap_or_default());
+        out
+    })
+}
+
+/// Where in a run a JWT begins: at its start, or right after a dot or `%2E` inside it (`host.eyJ...`).
+fn jwt_in_run(run: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let rest = run.get(at..)?;
+        if looks_like_a_jwt(rest) {
+            return Some(at);
+        }
+        let next = memchr::memchr2(b'.', b'%', rest)?;
+        at += next + if rest.get(next) == Some(&b'%') { 3 } else { 1 };
+    }
+}
+
+fn run_start(bytes: &[u8], from: usize) -> Option<usize> {
+    (from..bytes.len()).find(|at| in_run(bytes, *at) > 0)
+}
+
+fn run_end(bytes: &[u8], start: usize) -> usize {
+    let mut at = start;
+    loop {
+        match in_run(bytes, at) {
+            0 => return at,
+            step => at += step,
+        }
+    }
+}
+
+/// Bytes that the run takes at this place: 1 for the alphabet and dots, 3 for `%2E`, 0 outside a run.
+fn in_run(bytes: &[u8], at: usize) -> usize {
+    match bytes.get(at..) {
+        Some([b'%', b'2', b'E' | b'e', ..]) => 3,
+        Some([byte, ..]) if base64url::is_alphabet(*byte) || *byte == b'.' => 1,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_become_stars() {
+        let token = "eyJhbGciOiJub25lIn0.eyJhdWQiOiJ4In0.c2lnbmF0dXJl";
+        assert_eq!(redact(&format!("a={token}&b=1"), &[]), "a=***&b=1");
+        assert_eq!(redact("eyJhbGciOiJub25lIn0%2EeyJhdWQiOiJ4In0%2e", &[]), "***");
+        let harmless = "plain words, eyes wide, /v1/exports on example.com until exp";
+        assert_eq!(redact(harmless, &[]), harmless);
+        assert_eq!(redact(&format!("host.{token}"), &[]), "host.***");
+        assert_eq!(redact("ewogICJhbGci.x", &[]), "***");
+        assert_eq!(redact("x c2lnbmF0dXJlc2ln y", &["c2lnbmF0dXJlc2ln"]), "x *** y");
+    }
+
+    #[test]
+    fn cells_are_cut_at_a_character() {
+        let long = "\u{e9}".repeat(600);
+        assert_eq!(cell(&long, &[]).len(), 1024);
+        assert_eq!(cell(&format!("a{long}"), &[]).len(), 1023);
+    }
+
+    #[test]
+    fn json_with_white_space_in_front_begins_like_a_jwt() {
+        assert!(begins_like_a_jwt(base64url::encode(b"\r\n {\"alg\":1}").as_bytes()));
+        assert!(begins_like_a_jwt(b"eyJh.x"));
+        assert!(!begins_like_a_jwt(b"abc.def.ghi"));
+        assert!(!begins_like_a_jwt(b""));
+        assert!(!begins_like_a_jwt(b"ey"[..1].as_ref()));
+    }
+}

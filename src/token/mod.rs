@@ -1,0 +1,110 @@
+//! A bearer token taken apart: its form, its header and its claims. Nothing in here trusts a signature.
+
+mod claims;
+mod form;
+mod header;
+
+pub use claims::{Audience, Claims, ClientAuth, Kind, Version};
+pub use form::{Cut, Form, Jws, Segment};
+pub use header::{Algorithm, Header};
+
+use crate::codec::json::{self, JsonError};
+use crate::limits;
+use crate::redact::Fingerprint;
+use ring::digest;
+
+/// A token value (without its scheme word), parsed once.
+#[derive(Debug)]
+pub struct Token {
+    /// What kind of text the value is.
+    pub form: Form,
+    /// SHA-256 as the contract's section 7 defines `token_sha256`.
+    pub fingerprint: Fingerprint,
+    /// The header, or why there is none. `None` where the form has no header.
+    pub header: Option<Result<Header, JsonError>>,
+    /// The claims, or why there are none. `None` where the payload is missing, encrypted or undecodable.
+    pub claims: Option<Result<Claims, JsonError>>,
+}
+
+impl Token {
+    /// Takes a value apart. Never fails: every text has a form.
+    pub fn parse(value: &str) -> Self {
+        let form = Form::of(value);
+        let mut token = Self { fingerprint: raw_fingerprint(value), form, header: None, claims: None };
+        match &token.form {
+            Form::Jws(jws) => {
+                token.header = jws.header.decoded().map(read_header);
+                token.claims = jws.payload.decoded().map(read_claims);
+                if let Some(fingerprint) = jws.fingerprint(value) {
+                    token.fingerprint = fingerprint;
+                }
+            }
+            Form::Jwe { header } | Form::FiveParts { header } => token.header = header.decoded().map(read_header),
+            Form::Truncated { header, .. } => token.header = header.decoded().map(read_header),
+            Form::Opaque => {}
+        }
+        if let (Form::Truncated { payload: Some(payload), .. }, None) = (&token.form, &token.claims) {
+            // A cut payload is judged only if it is whole JSON by luck of the cut.
+            token.claims = payload.decoded().map(read_claims).filter(Result::is_ok);
+        }
+        token
+    }
+
+    /// The claims, if they could be read.
+    pub fn claims(&self) -> Option<&Claims> {
+        self.claims.as_ref().and_then(|claims| claims.as_ref().ok())
+    }
+
+    /// The header, if it could be read.
+    pub fn header(&self) -> Option<&Header> {
+        self.header.as_ref().and_then(|header| header.as_ref().ok())
+    }
+}
+
+fn read_header(bytes: &[u8]) -> Result<Header, JsonError> {
+    json::parse_object(&mut bytes.to_vec(), limits::TOKEN_JSON_DEPTH_MAX).map(Header::new)
+}
+
+fn read_claims(bytes: &[u8]) -> Result<Claims, JsonError> {
+    json::parse_object(&mut bytes.to_vec(), limits::TOKEN_JSON_DEPTH_MAX).map(Claims::new)
+}
+
+fn raw_fingerprint(value: &str) -> Fingerprint {
+    fingerprint_of(&[value.as_bytes()])
+}
+
+/// SHA-256 over some pieces in a row.
+fn fingerprint_of(pieces: &[&[u8]]) -> Fingerprint {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for piece in pieces {
+        context.update(piece);
+    }
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(context.finish().as_ref());
+    Fingerprint(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::base64url::encode;
+
+    #[test]
+    fn the_fingerprint_covers_the_decoded_signature() {
+        let text = format!("{}.{}.", encode(br#"{"alg":"RS256"}"#), encode(br#"{"aud":"x"}"#));
+        let a = Token::parse(&format!("{text}{}", encode(b"sig1")));
+        let padded = Token::parse(&format!("{text}{}==", encode(b"sig1")));
+        let b = Token::parse(&format!("{text}{}", encode(b"sig2")));
+        assert_eq!(a.fingerprint, padded.fingerprint);
+        assert_ne!(a.fingerprint, b.fingerprint);
+        let expected = digest::digest(&digest::SHA256, format!("{text}sig1").as_bytes());
+        assert_eq!(a.fingerprint.hex(), crate::redact::hex(expected.as_ref()));
+        assert_eq!(a.claims().unwrap().audience.values(), ["x"]);
+    }
+
+    #[test]
+    fn a_value_that_is_no_jws_is_hashed_as_it_stands() {
+        let expected = digest::digest(&digest::SHA256, b"abc123");
+        assert_eq!(Token::parse("abc123").fingerprint.hex(), crate::redact::hex(expected.as_ref()));
+    }
+}
