@@ -17,16 +17,16 @@ pub mod limits;
 pub mod redact;
 pub mod time;
 // Floor 1
-// pub mod keys;
+pub mod keys;
 pub mod token;
 // Floor 2
-// pub mod policy;
-// pub mod record;
-// pub mod verify;
+pub mod policy;
+pub mod record;
+pub mod verify;
 // Floor 3
-// pub mod facts;
+pub mod facts;
 // Floor 4
-// pub mod rules;
+pub mod rules;
 // Floor 5
 // pub mod findings;
 // Floor 6

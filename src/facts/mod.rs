@@ -1,0 +1,190 @@
+//! Record, token, verdict and matched policy joined: everything that a rule may look at.
+
+use crate::keys::KeyHistory;
+use crate::policy::{ApiSettings, Policy, Validation};
+use crate::record::{Record, TimeIs};
+use crate::time::UtcMicros;
+use crate::token::{Claims, Header, Token};
+use crate::verify::{Signature, Verdict};
+use std::borrow::Cow;
+
+/// What became of a request (contract section 6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// 101, 2xx or 3xx.
+    Accepted,
+    /// 401, or a redirect to a sign-in page.
+    DeniedAuthn,
+    /// 403: the token was taken as authentic.
+    DeniedAuthz,
+    /// Everything else.
+    Unknown,
+}
+
+impl Outcome {
+    /// The text of the `outcome` column.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::DeniedAuthn => "denied-authn",
+            Self::DeniedAuthz => "denied-authz",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The outcome of a status and, for a redirect, its logged target.
+    pub fn of(status: Option<i32>, location: Option<&str>) -> Self {
+        match status {
+            Some(300..=399) if location.is_some_and(leads_to_sign_in) => Self::DeniedAuthn,
+            Some(101 | 200..=399) => Self::Accepted,
+            Some(401) => Self::DeniedAuthn,
+            Some(403) => Self::DeniedAuthz,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// True for the address of a sign-in page: an Entra host, or a path segment that sign-in pages use.
+fn leads_to_sign_in(location: &str) -> bool {
+    const SEGMENTS: [&str; 8] =
+        ["login", "signin", "sign-in", "sign_in", "authorize", "oauth2", "sso", "saml2"];
+    if crate::entra::url_host(location).is_some_and(crate::entra::is_entra_host) {
+        return true;
+    }
+    let path = location.split(['?', '#']).next().unwrap_or("").to_ascii_lowercase();
+    path.split('/').any(|segment| SEGMENTS.contains(&segment))
+}
+
+/// The instant at which a request is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JudgedTime {
+    /// The start of the request, as near as the log allows.
+    pub at: UtcMicros,
+    /// [`TimeIs::End`] if only the end is known: time findings are one step lower then.
+    pub is: TimeIs,
+}
+
+impl JudgedTime {
+    /// The judged time of a record: the logged start, else end minus duration, else the end.
+    pub fn of(record: &Record<'_>) -> Option<Self> {
+        let logged = record.time?;
+        Some(match (logged.is, record.duration) {
+            (TimeIs::End, Some(duration)) => Self { at: logged.at.plus(-duration), is: TimeIs::Start },
+            (is, _) => Self { at: logged.at, is },
+        })
+    }
+}
+
+/// Where a record stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position<'a> {
+    /// Source of the input; `None` on the batch path without that column.
+    pub source: Option<&'a str>,
+    /// Line, counted from 1.
+    pub line: Option<i64>,
+    /// Offset in the decompressed stream, in bytes.
+    pub offset: Option<i64>,
+}
+
+/// One distinct token with its verdict: judged once, remembered, shared by all its requests.
+#[derive(Debug)]
+pub struct TokenFacts {
+    /// The token, parsed.
+    pub token: Token,
+    /// What verification found.
+    pub signature: Signature,
+    /// `token_sha256`: the fingerprint as 64 hexadecimal digits.
+    pub sha256: String,
+}
+
+impl TokenFacts {
+    /// The header, if it could be read.
+    pub fn header(&self) -> Option<&Header> {
+        self.token.header()
+    }
+
+    /// The claims, if the value is a token whose parts could all be read; rules that need claims are not evaluable
+    /// otherwise (rules.md 2.8).
+    pub fn claims(&self) -> Option<&Claims> {
+        match self.signature.verdict {
+            Verdict::Opaque | Verdict::Encrypted | Verdict::Malformed => None,
+            _ => self.token.claims(),
+        }
+    }
+}
+
+/// Tenant of the data that a request touched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DataTenant<'a> {
+    /// The request names none.
+    Absent,
+    /// Neither a GUID nor an alias of the policy.
+    Unresolved(Cow<'a, str>),
+    /// A tenant GUID in lower case.
+    Tenant(String),
+}
+
+/// What a run has beside its records.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The policy, if one was given.
+    pub policy: Option<&'a Policy>,
+    /// The key history, if an archive was given.
+    pub keys: Option<&'a KeyHistory>,
+}
+
+/// One use of one token: a record that carries it, with everything that was found out about both.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// The record.
+    pub record: &'a Record<'a>,
+    /// Where it stands.
+    pub position: Position<'a>,
+    /// When it is judged.
+    pub time: Option<JudgedTime>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Its gateway.
+    pub gateway: Option<&'a str>,
+    /// The matched API with its operation's overrides; `None` if no entry of the policy matches.
+    pub api: Option<&'a ApiSettings>,
+    /// What the deployment enforces.
+    pub validation: &'a Validation,
+    /// The value that the application authorised on, where the API's `authorizes-on` names a role that the record has.
+    pub principal: Option<&'a str>,
+    /// Tenant of the data.
+    pub data_tenant: &'a DataTenant<'a>,
+    /// The token.
+    pub token: &'a TokenFacts,
+    /// The verdict for this request.
+    pub verdict: Verdict,
+    /// Policy and keys.
+    pub context: Context<'a>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_follow_the_status() {
+        for (status, outcome) in [
+            (Some(101), Outcome::Accepted),
+            (Some(204), Outcome::Accepted),
+            (Some(304), Outcome::Accepted),
+            (Some(401), Outcome::DeniedAuthn),
+            (Some(403), Outcome::DeniedAuthz),
+            (Some(404), Outcome::Unknown),
+            (Some(500), Outcome::Unknown),
+            (Some(100), Outcome::Unknown),
+            (None, Outcome::Unknown),
+        ] {
+            assert_eq!(Outcome::of(status, None), outcome, "{status:?}");
+        }
+        let sign_in = "https://login.microsoftonline.com/common/oauth2/v2.0/authorize?x=1";
+        assert_eq!(Outcome::of(Some(302), Some(sign_in)), Outcome::DeniedAuthn);
+        assert_eq!(Outcome::of(Some(302), Some("/account/login?next=%2F")), Outcome::DeniedAuthn);
+        assert_eq!(Outcome::of(Some(302), Some("/v2/orders")), Outcome::Accepted);
+    }
+}

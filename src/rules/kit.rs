@@ -1,0 +1,435 @@
+//! What a rule is made of.
+
+use crate::facts::{Context, Facts, Outcome, TokenFacts};
+use serde_json::Value;
+
+/// Families of the catalogue (rules.md section 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Category {
+    /// A: token form and header.
+    Form,
+    /// B: signature and key history.
+    Signature,
+    /// C: time.
+    Time,
+    /// D: issuer and tenant.
+    Tenant,
+    /// E: audience.
+    Audience,
+    /// F: authorization data.
+    Authorization,
+    /// G: behaviour across records.
+    Behaviour,
+}
+
+impl Category {
+    /// The text of the `category` column.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Form => "form",
+            Self::Signature => "signature",
+            Self::Time => "time",
+            Self::Tenant => "tenant",
+            Self::Audience => "audience",
+            Self::Authorization => "authorization",
+            Self::Behaviour => "behaviour",
+        }
+    }
+}
+
+/// Severities, least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// 1
+    Info,
+    /// 2
+    Low,
+    /// 3
+    Medium,
+    /// 4
+    High,
+    /// 5
+    Critical,
+}
+
+impl Severity {
+    /// Every severity, least first.
+    pub const ALL: [Self; 5] = [Self::Info, Self::Low, Self::Medium, Self::High, Self::Critical];
+
+    /// The text of the `severity` column.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+
+    /// The severity of a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|severity| severity.name() == name)
+    }
+
+    /// The number that OCSF gives it, 1 to 5.
+    pub fn id(self) -> i32 {
+        match self {
+            Self::Info => 1,
+            Self::Low => 2,
+            Self::Medium => 3,
+            Self::High => 4,
+            Self::Critical => 5,
+        }
+    }
+
+    /// One step lower, never below info.
+    #[must_use]
+    pub fn lowered(self) -> Self {
+        match self {
+            Self::Info | Self::Low => Self::Info,
+            Self::Medium => Self::Low,
+            Self::High => Self::Medium,
+            Self::Critical => Self::High,
+        }
+    }
+}
+
+/// The severity cells of the catalogue: for an accepted and for a denied request; `None` is "–", no finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cells {
+    /// Accepted requests.
+    pub accepted: Option<Severity>,
+    /// Requests denied with 401.
+    pub denied: Option<Severity>,
+}
+
+impl Cells {
+    /// Cells from the letters of the catalogue (`C H M L I -`); any other letter is "–".
+    pub const fn new(accepted: char, denied: char) -> Self {
+        Self { accepted: letter(accepted), denied: letter(denied) }
+    }
+
+    /// The severity for an outcome (rules.md 1.2 and 2.11); `None` if there is no finding.
+    pub fn at(self, outcome: Outcome, category: Category) -> Option<Severity> {
+        match outcome {
+            Outcome::Accepted => self.accepted,
+            Outcome::DeniedAuthn => self.denied,
+            Outcome::Unknown => self.accepted.map(Severity::lowered),
+            Outcome::DeniedAuthz => match (category, self.accepted) {
+                (Category::Authorization, _) | (Category::Behaviour, None) => self.denied,
+                (_, accepted) => accepted.map(Severity::lowered),
+            },
+        }
+    }
+}
+
+const fn letter(letter: char) -> Option<Severity> {
+    match letter {
+        'C' => Some(Severity::Critical),
+        'H' => Some(Severity::High),
+        'M' => Some(Severity::Medium),
+        'L' => Some(Severity::Low),
+        'I' => Some(Severity::Info),
+        _ => None,
+    }
+}
+
+/// Whose problem a finding is (rules.md 2.9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Somebody attacks.
+    Attack,
+    /// Somebody uses a token that is not theirs.
+    Leak,
+    /// The API accepts too much.
+    Overreach,
+    /// Policy, log or archive do not show enough.
+    BlindSpot,
+}
+
+impl Lane {
+    /// The text of the `lane` column.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Attack => "attack",
+            Self::Leak => "leak",
+            Self::Overreach => "overreach",
+            Self::BlindSpot => "blind-spot",
+        }
+    }
+}
+
+/// How sure a finding is, least first (rules.md 2.9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Confidence {
+    /// Thresholds, derived kinds, shapes.
+    Heuristic,
+    /// The claims and the record show it.
+    Strong,
+    /// A signature or a comparison of bytes shows it.
+    Proven,
+}
+
+impl Confidence {
+    /// The text of the `confidence` column.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Heuristic => "heuristic",
+            Self::Strong => "strong",
+            Self::Proven => "proven",
+        }
+    }
+}
+
+/// What a rule needs. A missing input of the run skips the rule; one of a record makes it not evaluable there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Readable claims.
+    Claims,
+    /// A readable header.
+    Header,
+    /// A key archive.
+    Keys,
+    /// The judged time of the record.
+    Time,
+    /// A policy, whatever it says.
+    Policy,
+    /// `audiences` of some API.
+    Audiences,
+    /// `tenancy.allowed`, or `tenants` of some API.
+    Tenants,
+    /// `authorizes-on` of some API.
+    AuthorizesOn,
+    /// `keys.compromised`
+    CompromisedKeys,
+}
+
+/// A part of the text that tells one cause of a rule's findings from another (contract section 7, `problem_id`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CausePart {
+    /// `aud`
+    Aud,
+    /// The claim that the evidence names.
+    Claim,
+    /// The client id.
+    Client,
+    /// `tid`
+    Tid,
+}
+
+/// Why a rule could not judge a record; a kebab-case word that run.json counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Reason(pub &'static str);
+
+impl Reason {
+    /// No entry of the policy matches the request.
+    pub const NO_API: Self = Self("no-api");
+    /// The matched entry does not state what the rule compares with.
+    pub const NOT_STATED: Self = Self("not-stated");
+    /// The record has no time.
+    pub const NO_TIME: Self = Self("no-time");
+    /// The claims cannot be read (opaque, encrypted, malformed or cut).
+    pub const NO_CLAIMS: Self = Self("no-claims");
+    /// The header cannot be read.
+    pub const NO_HEADER: Self = Self("no-header");
+    /// The token lacks the claim that the rule judges.
+    pub const CLAIM_ABSENT: Self = Self("claim-absent");
+    /// The record does not name the principal.
+    pub const NO_PRINCIPAL: Self = Self("no-principal");
+    /// The request does not name the tenant of the data.
+    pub const NO_DATA_TENANT: Self = Self("no-data-tenant");
+    /// The tenant of the data cannot be mapped to an id.
+    pub const UNRESOLVED_TENANT: Self = Self("unresolved-tenant");
+    /// The signature was not verified, so no key can be judged.
+    pub const NOT_VERIFIED: Self = Self("not-verified");
+    /// The archive has no capture near enough.
+    pub const NO_COVERAGE: Self = Self("no-coverage");
+    /// The verifying key carries no `issuer`.
+    pub const NO_KEY_ISSUER: Self = Self("no-key-issuer");
+}
+
+/// What a rule found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Evidence {
+    /// One sentence.
+    pub message: String,
+    /// What would have been right.
+    pub expected: Option<String>,
+    /// The one value that was judged.
+    pub actual: Option<String>,
+    /// Further facts by name.
+    pub facts: Vec<(&'static str, Value)>,
+    /// Cells that take the place of the rule's own.
+    pub cells: Option<Cells>,
+    /// Confidence that takes the place of the rule's own.
+    pub confidence: Option<Confidence>,
+}
+
+impl Evidence {
+    /// Evidence with its one sentence.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), ..Self::default() }
+    }
+
+    /// Adds the judged value.
+    #[must_use]
+    pub fn actual(mut self, actual: impl Into<String>) -> Self {
+        self.actual = Some(actual.into());
+        self
+    }
+
+    /// Adds what would have been right.
+    #[must_use]
+    pub fn expected(mut self, expected: impl Into<String>) -> Self {
+        self.expected = Some(expected.into());
+        self
+    }
+
+    /// Adds a fact.
+    #[must_use]
+    pub fn fact(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.facts.push((name, value.into()));
+        self
+    }
+
+    /// Replaces the rule's severity cells.
+    #[must_use]
+    pub fn cells(mut self, cells: Cells) -> Self {
+        self.cells = Some(cells);
+        self
+    }
+}
+
+/// What a check says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Check {
+    /// Nothing to report.
+    Quiet,
+    /// A finding.
+    Fires(Box<Evidence>),
+    /// It could not look.
+    NotEvaluable(Reason),
+}
+
+impl Check {
+    /// A finding.
+    pub fn fires(evidence: Evidence) -> Self {
+        Self::Fires(Box::new(evidence))
+    }
+}
+
+/// What a rule looks at.
+#[derive(Clone, Copy)]
+pub enum Judge {
+    /// The token alone: runs once a distinct token and is remembered with it.
+    Token(fn(&TokenFacts, Context<'_>) -> Check),
+    /// A use of a token: runs once a request.
+    Use(fn(&Facts<'_>) -> Check),
+    /// Many uses: observes, merges, concludes.
+    Run(&'static dyn super::run::RunRule),
+}
+
+/// One rule of the catalogue: everything about it in one value.
+pub struct Rule {
+    /// Kebab-case id, for ever.
+    pub id: &'static str,
+    /// The manual that `rules explain` prints: the doc comment of the rule.
+    pub manual: &'static str,
+    /// Family.
+    pub category: Category,
+    /// Severity cells.
+    pub cells: Cells,
+    /// Lane.
+    pub lane: Lane,
+    /// Confidence of its findings, unless the evidence says otherwise.
+    pub confidence: Confidence,
+    /// Where the rule comes from.
+    pub references: &'static [&'static str],
+    /// What it needs.
+    pub needs: &'static [Need],
+    /// What tells its problems apart.
+    pub cause: &'static [CausePart],
+    /// The check.
+    pub judge: Judge,
+}
+
+/// The cause of rules that name none of their own.
+pub const CLIENT_AND_TENANT: &[CausePart] = &[CausePart::Client, CausePart::Tid];
+
+/// Declares the rule of a file. The doc comment becomes its manual: the first sentence is the summary, then why it
+/// matters, what to do, and known false positives.
+///
+/// ```text
+/// rule! {
+///     /// `aud` does not name this API.
+///     ///
+///     /// More text.
+///     "wrong-aud", Audience, "C/I", Overreach, Strong,
+///     references: ["RFC 7519 section 4.1.3"],
+///     needs: [Claims, Audiences],
+///     cause: [Aud, Client, Tid],
+///     judge: Use(check),
+/// }
+/// ```
+macro_rules! rule {
+    (
+        $(#[doc = $doc:literal])+
+        $id:literal, $category:ident, $cells:literal, $lane:ident, $confidence:ident,
+        references: [$($reference:literal),+ $(,)?],
+        needs: [$($need:ident),* $(,)?],
+        $(cause: [$($cause:ident),+ $(,)?],)?
+        judge: $kind:ident($judge:expr) $(,)?
+    ) => {
+        $(#[doc = $doc])+
+        pub(crate) static RULE: $crate::rules::kit::Rule = $crate::rules::kit::Rule {
+            id: $id,
+            manual: concat!($($doc, "\n"),+),
+            category: $crate::rules::kit::Category::$category,
+            cells: $crate::rules::kit::cells_of($cells),
+            lane: $crate::rules::kit::Lane::$lane,
+            confidence: $crate::rules::kit::Confidence::$confidence,
+            references: &[$($reference),+],
+            needs: &[$($crate::rules::kit::Need::$need),*],
+            cause: rule!(@cause $($($cause),+)?),
+            judge: $crate::rules::kit::Judge::$kind($judge),
+        };
+    };
+    (@cause) => { $crate::rules::kit::CLIENT_AND_TENANT };
+    (@cause $($cause:ident),+) => { &[$($crate::rules::kit::CausePart::$cause),+] };
+}
+pub(crate) use rule;
+
+/// Cells from the catalogue's `accepted/denied` notation, for example `C/I` or `I/-`.
+pub(crate) const fn cells_of(text: &str) -> Cells {
+    let bytes = text.as_bytes();
+    assert!(bytes.len() == 3 && bytes[1] == b'/', "cells are written accepted/denied");
+    Cells::new(ascii(bytes[0]), ascii(bytes[2]))
+}
+
+#[expect(clippy::as_conversions, reason = "char::from is not const")]
+const fn ascii(byte: u8) -> char {
+    byte as char
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn severities_follow_the_outcome() {
+        let cells = cells_of("C/M");
+        assert_eq!(cells.at(Outcome::Accepted, Category::Form), Some(Severity::Critical));
+        assert_eq!(cells.at(Outcome::DeniedAuthn, Category::Form), Some(Severity::Medium));
+        assert_eq!(cells.at(Outcome::Unknown, Category::Form), Some(Severity::High));
+        assert_eq!(cells.at(Outcome::DeniedAuthz, Category::Form), Some(Severity::High));
+        assert_eq!(cells.at(Outcome::DeniedAuthz, Category::Authorization), Some(Severity::Medium));
+        let silent = cells_of("-/M");
+        assert_eq!(silent.at(Outcome::Unknown, Category::Behaviour), None);
+        assert_eq!(silent.at(Outcome::DeniedAuthz, Category::Behaviour), Some(Severity::Medium));
+        assert_eq!(silent.at(Outcome::DeniedAuthz, Category::Form), None);
+        assert_eq!(cells_of("I/-").at(Outcome::Unknown, Category::Form), Some(Severity::Info));
+    }
+}
