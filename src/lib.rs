@@ -28,9 +28,9 @@ pub mod facts;
 // Floor 4
 pub mod rules;
 // Floor 5
-// pub mod findings;
+pub mod findings;
 // Floor 6
-// pub mod engine;
+pub mod engine;
 // Floor 7
 // pub mod pipeline;
 // Floor 8

@@ -1,0 +1,122 @@
+//! Counters that add up: every unit of an input is counted exactly once.
+
+use crate::record::Presence;
+use crate::record::Reject;
+use crate::time::UtcMicros;
+
+/// Rejected units by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Rejects {
+    /// Not JSON.
+    pub json: u64,
+    /// Text that the template does not match.
+    pub no_match: u64,
+    /// Longer than `--max-line`.
+    pub too_long: u64,
+    /// Cut off by the end of a broken input.
+    pub truncated_input: u64,
+}
+
+impl Rejects {
+    /// Counts one.
+    pub fn add(&mut self, reason: Reject) {
+        match reason {
+            Reject::Json => self.json += 1,
+            Reject::NoMatch => self.no_match += 1,
+            Reject::TooLong => self.too_long += 1,
+            Reject::TruncatedInput => self.truncated_input += 1,
+        }
+    }
+
+    /// All together.
+    pub fn total(&self) -> u64 {
+        self.json + self.no_match + self.too_long + self.truncated_input
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.json += other.json;
+        self.no_match += other.no_match;
+        self.too_long += other.too_long;
+        self.truncated_input += other.truncated_input;
+    }
+}
+
+/// What became of the units of one input. `units = records + filtered + rejects + ignored`, and
+/// `records = present + masked + other_scheme + absent`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct InputCounts {
+    /// Lines, or elements of an envelope.
+    pub units: u64,
+    /// Records that were audited.
+    pub records: u64,
+    /// Records outside the time window or the filters.
+    pub filtered: u64,
+    /// Blank lines, comments, headers.
+    pub ignored: u64,
+    /// Units that gave no record.
+    pub rejects: Rejects,
+    /// Records in which bytes had to be replaced.
+    pub repaired: u64,
+    /// Records with a token.
+    pub present: u64,
+    /// Records with a masked token.
+    pub masked: u64,
+    /// Records with a credential of another scheme.
+    pub other_scheme: u64,
+    /// Records without any of these.
+    pub absent: u64,
+    /// Uses of tokens (a record may carry several).
+    pub uses: u64,
+    /// Least logged or judged time of its records.
+    pub first_time: Option<UtcMicros>,
+    /// Greatest time of its records.
+    pub last_time: Option<UtcMicros>,
+}
+
+impl InputCounts {
+    /// Counts a record's presence of a token.
+    pub(super) fn add_presence(&mut self, presence: Presence) {
+        match presence {
+            Presence::Present => self.present += 1,
+            Presence::Masked => self.masked += 1,
+            Presence::OtherScheme => self.other_scheme += 1,
+            Presence::Absent => self.absent += 1,
+        }
+    }
+
+    /// Widens the period of the records.
+    pub(super) fn add_time(&mut self, time: Option<UtcMicros>) {
+        self.first_time = least(self.first_time, time);
+        self.last_time = greatest(self.last_time, time);
+    }
+
+    /// Adds another part of the same input, or another input.
+    pub fn merge(&mut self, other: &Self) {
+        self.units += other.units;
+        self.records += other.records;
+        self.filtered += other.filtered;
+        self.ignored += other.ignored;
+        self.rejects.merge(&other.rejects);
+        self.repaired += other.repaired;
+        self.present += other.present;
+        self.masked += other.masked;
+        self.other_scheme += other.other_scheme;
+        self.absent += other.absent;
+        self.uses += other.uses;
+        self.add_time(other.first_time);
+        self.add_time(other.last_time);
+    }
+}
+
+/// The lesser of two instants of which either may be absent.
+pub(super) fn least(a: Option<UtcMicros>, b: Option<UtcMicros>) -> Option<UtcMicros> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+/// The greater of two instants of which either may be absent.
+pub(super) fn greatest(a: Option<UtcMicros>, b: Option<UtcMicros>) -> Option<UtcMicros> {
+    a.max(b)
+}
