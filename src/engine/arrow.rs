@@ -60,8 +60,12 @@ impl Engine {
         for (source, rows_of) in columns.runs_of_sources(batch.num_rows()) {
             let input = self.columns(source.unwrap_or(""));
             let input = if source.is_some() { input } else { Input { gateway: None, ..input } };
+            let place = source.map(|_| input.source());
             let scanned: Vec<Scanned<'_>> = rows_of
-                .map(|row| Scanned { record: columns.record(row, arena, read), position: columns.position(row), raw: None })
+                .map(|row| {
+                    let position = Position { source: place, ..columns.places.position(row) };
+                    Scanned { record: columns.record(row, arena, read), position, raw: None }
+                })
                 .collect();
             partial.counts.units += u64::try_from(scanned.len()).unwrap_or(u64::MAX);
             self.judge_all(&input, &scanned, partial, rows);
@@ -93,7 +97,8 @@ impl Engine {
                 None => Input { gateway: None, ..self.input("", Arc::clone(format)) },
             };
             let unit = if text.is_null(row) { &[][..] } else { text.value(row) };
-            self.audit_unit(&input, unit, places.position(row), scratch, partial, rows);
+            let position = Position { source: source.map(|_| input.source()), ..places.position(row) };
+            self.audit_unit(&input, unit, position, scratch, partial, rows);
         }
         Ok(())
     }
@@ -111,8 +116,9 @@ impl Places {
         Ok(Self { source: Texts::new(batch, "source")?, line: longs(batch, "line")?, offset: longs(batch, "offset")? })
     }
 
-    fn position(&self, row: usize) -> Position<'_> {
-        Position { source: self.source.text(row), line: long(self.line.as_ref(), row), offset: long(self.offset.as_ref(), row) }
+    /// Line and offset of a row; the source is the input's.
+    fn position(&self, row: usize) -> Position<'static> {
+        Position { source: None, line: long(self.line.as_ref(), row), offset: long(self.offset.as_ref(), row) }
     }
 }
 
@@ -172,10 +178,6 @@ impl Columns {
             }
         }
         runs
-    }
-
-    fn position(&self, row: usize) -> Position<'_> {
-        self.places.position(row)
     }
 
     fn record<'a>(&'a self, row: usize, arena: &'a Bump, read: &mut ReadScratch) -> Record<'a> {

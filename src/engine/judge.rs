@@ -41,7 +41,7 @@ impl Engine {
             return;
         }
         let place = Place::new(partial, scanned, entries, time, gateway, name);
-        count_record(record, time, api, &place, partial);
+        self.count_record(record, time, api, &place, partial);
         let data_tenant = self.data_tenant(record, settings, request);
         let outcome = Outcome::of(record.status, record.location);
         let validation = self.validation(input);
@@ -127,6 +127,38 @@ impl Engine {
         }
     }
 
+    /// Counts a record.
+    fn count_record(
+        &self,
+        record: &Record<'_>,
+        time: Option<JudgedTime>,
+        api: Option<ApiMatch<'_>>,
+        place: &Place<'_>,
+        partial: &mut Partial,
+    ) {
+        let counts = &mut partial.counts;
+        counts.records += 1;
+        counts.repaired += u64::from(record.repaired);
+        counts.add_presence(record.presence);
+        counts.add_time(time.map(|time| time.at));
+        let uncovered = api.is_some_and(|api| api.settings.is_none());
+        partial.uncovered += u64::from(uncovered);
+        if let (Some(name), true) = (place.api, api.is_some_and(|api| api.ambiguous)) {
+            *partial.ambiguous.entry(name).or_default() += 1;
+        }
+        if let (Some(gateway), Some(time), true) = (place.gateway, time, self.expects_records) {
+            partial.gateways.entry(gateway).or_default().add_minute(time.at);
+        }
+        let coverage = place.coverage(partial);
+        coverage.records += 1;
+        coverage.uncovered += i64::from(uncovered);
+        match record.presence {
+            Presence::Present => coverage.tokens += 1,
+            Presence::Masked => coverage.masked += 1,
+            Presence::OtherScheme | Presence::Absent => coverage.no_token += 1,
+        }
+    }
+
     /// Counts a use of a token in the token and activity tables.
     fn count_use(
         &self,
@@ -147,7 +179,7 @@ impl Engine {
                 Outcome::Unknown => {}
             }
             if let Some(address) = place.client_ip {
-                summary.client_ips.add(distinct::hash(partial.names.text(address)));
+                summary.client_ips.add(partial.names.hash(address));
             }
             if let Some(host) = place.host {
                 summary.hosts.add(place.at, host, &partial.names);
@@ -297,36 +329,6 @@ fn severity(rule: &Rule, evidence: &Evidence, facts: &Facts<'_>) -> Option<Sever
     let severity = evidence.cells.unwrap_or(rule.cells).at(facts.outcome, rule.category)?;
     let only_end = facts.time.is_some_and(|time| time.is == TimeIs::End);
     Some(if rule.category == Category::Time && only_end { severity.lowered() } else { severity })
-}
-
-fn count_record(
-    record: &Record<'_>,
-    time: Option<JudgedTime>,
-    api: Option<ApiMatch<'_>>,
-    place: &Place<'_>,
-    partial: &mut Partial,
-) {
-    let counts = &mut partial.counts;
-    counts.records += 1;
-    counts.repaired += u64::from(record.repaired);
-    counts.add_presence(record.presence);
-    counts.add_time(time.map(|time| time.at));
-    let uncovered = api.is_some_and(|api| api.settings.is_none());
-    partial.uncovered += u64::from(uncovered);
-    if let (Some(name), true) = (place.api, api.is_some_and(|api| api.ambiguous)) {
-        *partial.ambiguous.entry(name).or_default() += 1;
-    }
-    if let (Some(gateway), Some(time)) = (place.gateway, time) {
-        partial.gateways.entry(gateway).or_default().add_minute(time.at);
-    }
-    let coverage = place.coverage(partial);
-    coverage.records += 1;
-    coverage.uncovered += i64::from(uncovered);
-    match record.presence {
-        Presence::Present => coverage.tokens += 1,
-        Presence::Masked => coverage.masked += 1,
-        Presence::OtherScheme | Presence::Absent => coverage.no_token += 1,
-    }
 }
 
 /// Notes by how much a validly signed token was used before it was issued, as its gateway's clock has it.

@@ -5,7 +5,6 @@ use super::{Chunk, Engine, Input, Partial, Rows, Span, Units, excerpt};
 use crate::facts::Position;
 use crate::findings::RejectRow;
 use crate::record::{ReadScratch, Reject, Unit};
-use crate::redact;
 use bumpalo::Bump;
 
 /// Buffers of one worker, reused from chunk to chunk.
@@ -123,7 +122,7 @@ impl Engine {
         let key = super::partial::CoverageKey { hour: None, gateway, api: None };
         partial.coverage.entry(key).or_default().rejects += 1;
         rows.rejects.push(RejectRow {
-            source: position.source.map(|source| redact::cell(source, &[]).into_owned()),
+            source: position.source.map(str::to_owned),
             line: position.line,
             offset: position.offset,
             length: Some(length),

@@ -33,6 +33,7 @@ use crate::policy::Policy;
 use crate::policy::Validation;
 use crate::record::Format;
 use crate::record::Reject;
+use crate::redact;
 use crate::rules::kit::Judge;
 use crate::rules::{self, Rule, Severity};
 use crate::time::Period;
@@ -155,6 +156,8 @@ pub struct Engine {
     filters: Filters,
     /// True if a filter names a claim, the kid or the token itself.
     filters_tokens: bool,
+    /// True if the policy expects a gateway's records regularly.
+    expects_records: bool,
     occurrences: bool,
     activity: bool,
     /// What is enforced where no policy says so.
@@ -162,9 +165,10 @@ pub struct Engine {
     memo: Memo<Arc<Entry>>,
 }
 
-/// An input of the line path.
+/// An input: where records come from.
 #[derive(Clone, Debug)]
 pub struct Input {
+    /// As it is written: redacted and cut.
     source: String,
     gateway: Option<(GatewayId, String)>,
     format: Option<Arc<Format>>,
@@ -201,6 +205,8 @@ impl Engine {
         let token_filters =
             [&filters.tid, &filters.oid, &filters.client, &filters.kid, &filters.uti, &filters.sid, &filters.token];
         let filters_tokens = token_filters.iter().any(|wanted| !wanted.is_empty());
+        let gateways = setup.policy.as_ref().map_or(&[][..], |policy| policy.gateways());
+        let expects_records = gateways.iter().any(|gateway| gateway.expect_every.is_some());
         Self {
             policy: setup.policy,
             keys: setup.keys,
@@ -209,6 +215,7 @@ impl Engine {
             use_rules,
             filters,
             filters_tokens,
+            expects_records,
             occurrences: setup.occurrences,
             activity: setup.activity,
             no_validation: Validation::default(),
@@ -227,7 +234,7 @@ impl Engine {
             let id = policy.gateway_of(source)?;
             Some((id, policy.gateways().get(id.0)?.name.clone()))
         });
-        Input { source: source.to_owned(), gateway, format: None }
+        Input { source: redact::cell(source, &[]).into_owned(), gateway, format: None }
     }
 
     /// An empty partial.

@@ -1,5 +1,6 @@
 //! Texts of a partial by number, so that keys are small and a repeated address is stored once.
 
+use super::distinct;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -13,6 +14,8 @@ pub(super) struct Name(u32);
 pub(super) struct Names {
     ids: HashMap<Arc<str>, Name>,
     texts: Vec<Arc<str>>,
+    /// Hashes of texts for counting distinct ones, made when first asked for.
+    hashes: HashMap<Name, u64>,
 }
 
 impl Names {
@@ -31,6 +34,16 @@ impl Names {
     /// The text of a number.
     pub(super) fn text(&self, id: Name) -> &str {
         usize::try_from(id.0).ok().and_then(|at| self.texts.get(at)).map_or("", |text| text)
+    }
+
+    /// The hash of a text that counts distinct ones.
+    pub(super) fn hash(&mut self, id: Name) -> u64 {
+        if let Some(hash) = self.hashes.get(&id) {
+            return *hash;
+        }
+        let hash = distinct::hash(self.text(id));
+        self.hashes.insert(id, hash);
+        hash
     }
 
     /// The text of an optional number.

@@ -58,9 +58,13 @@ impl<'a> Place<'a> {
             record_sha256: OnceCell::new(),
         };
         let record = &scanned.record;
-        place.at.source = scanned.position.source.map(|source| partial.names.id(&redact::cell(source, &[])));
-        place.gateway = gateway.map(|gateway| partial.names.id(&place.cell(gateway)));
-        place.api = api.map(|api| partial.names.id(&place.cell(api)));
+        place.at.source = scanned.position.source.map(|source| partial.names.id(source));
+        place.gateway = gateway.map(|gateway| match record.gateway {
+            Some(logged) if logged == gateway => partial.names.id(&place.cell(gateway)),
+            // The policy's own name.
+            _ => partial.names.id(gateway),
+        });
+        place.api = api.map(|api| partial.names.id(api));
         if !entries.is_empty() {
             place.client_ip = record.client_ip.map(|address| match address.parse::<IpAddr>() {
                 // Nothing that parses as an address can hold a token.
