@@ -1,8 +1,11 @@
 //! The one integration test binary: linking Arrow and Parquet once is enough.
 
-<<<<<<< HEAD
-mod tidy;
-=======
-
+mod corpus;
+mod engine;
+mod gateways;
+mod generated;
 mod jose;
->>>>>>> keys
+mod result;
+mod run_rules;
+mod secrets;
+mod tidy;
