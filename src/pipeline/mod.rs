@@ -1,5 +1,6 @@
 //! Inputs -> chunks -> engine -> sink. Knows neither Parquet nor a terminal nor a clock.
 
+mod chunk;
 mod decode;
 mod inputs;
 mod source;
