@@ -235,7 +235,7 @@ impl Found {
                 continue;
             };
             let below = format!("{prefix}{name}");
-            let is_document = name.ends_with(".json");
+            let is_document = path.extension().is_some_and(|extension| extension == "json");
             let kind = match fs::metadata(&path) {
                 Ok(kind) => kind,
                 // A dead link or an editor's lock file beside the documents.
