@@ -369,7 +369,7 @@ mod tests {
             json!({"captured_at":"2026-11-26T10:00:00Z","status":500}),
             json!({"file":"2026-11-27.json"}),
         ];
-        let mut text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let mut text = lines.iter().map(|line| format!("{line}\n")).collect::<Vec<_>>().concat();
         text.push_str("\r\n{\"file\":\"x/unfin");
         let fixture = Fixture::new(&[
             ("captures.jsonl", &text),
