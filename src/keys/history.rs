@@ -6,6 +6,7 @@ use super::Presence;
 use super::SourceId;
 use super::Standing;
 use super::archive::Archive;
+use super::error::KeysError;
 use super::capture::Capture;
 use super::capture::Metadata;
 use super::jwk::Jwk;
@@ -22,6 +23,7 @@ use crate::time::UtcMicros;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 /// A source of the archive with its captures.
@@ -67,6 +69,15 @@ pub struct KeyHistory {
 type KeyName = (Option<String>, Vec<u8>);
 
 impl KeyHistory {
+    /// Reads an archive directory.
+    ///
+    /// # Errors
+    ///
+    /// See [`KeysError`].
+    pub fn load(directory: &Path) -> Result<Self, KeysError> {
+        Archive::read(directory).map(Self::new)
+    }
+
     /// Joins what an archive holds.
     pub fn new(archive: Archive) -> Self {
         let Archive { captures, metadata, sha256, notices } = archive;

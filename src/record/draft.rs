@@ -108,6 +108,8 @@ pub(super) struct RawToken<'a> {
 
 /// The source number of tokens that the query of a URL carries, behind all listed ones.
 pub(super) const FROM_QUERY: usize = usize::MAX;
+/// What their [`super::TokenHit::place`] says.
+pub(super) const ACCESS_TOKEN_PLACE: &str = "query:access_token";
 
 /// A text that may hold tokens.
 #[derive(Clone, Copy, Debug)]

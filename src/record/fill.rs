@@ -1,6 +1,6 @@
 //! From what a walk collected to the record.
 
-use super::draft::{Draft, FROM_QUERY, RawToken, Role, Scalar};
+use super::draft::{ACCESS_TOKEN_PLACE, Draft, FROM_QUERY, RawToken, Role, Scalar};
 use super::query;
 use super::shape::{Shape, TimeForm, TimeRule};
 use super::{LoggedTime, Presence, Record, TokenHit};
@@ -67,7 +67,7 @@ fn hits<'a>(
         }
         let place = match shape.sources.get(token.source) {
             Some(source) => source.label.as_str(),
-            None if token.source == FROM_QUERY => "query:access_token",
+            None if token.source == FROM_QUERY => ACCESS_TOKEN_PLACE,
             None => "",
         };
         if let Some(free) = out.get_mut(used) {

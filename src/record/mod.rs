@@ -1,5 +1,6 @@
 //! Log records: what every format fills, whatever gateway wrote it.
 
+mod columns;
 mod compile;
 mod credential;
 mod detect;
@@ -18,6 +19,7 @@ mod spec;
 mod template;
 pub mod wrap;
 
+pub use columns::TokenField;
 pub use detect::{Detection, Framing};
 pub use errors::{FormatError, Place, Problem, TemplateProblem};
 pub use format::{Format, ReadScratch};
