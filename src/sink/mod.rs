@@ -1,0 +1,3 @@
+//! Where results go: Parquet tables, `run.json`, the summary.
+mod output;
+mod parquet;
