@@ -1,15 +1,45 @@
 //! The pure core: lines or a `RecordBatch` in, partials out, tables at the end. No clock, environment, files or network.
 
+mod arrow;
+mod conclude;
 mod counts;
+mod distinct;
+mod entry;
+mod excerpt;
+mod judge;
+mod lines;
+mod names;
+mod order;
+mod partial;
+mod problems;
+mod saved;
+mod scan;
+mod totals;
+mod write;
 
+pub use arrow::BatchError;
 pub use counts::{InputCounts, Rejects};
+pub use lines::Scratch;
+pub use partial::Partial;
+pub use saved::SavedError;
+pub use totals::{GatewayTotals, Totals};
 
+use crate::facts::Context;
 use crate::findings::{OccurrenceRow, RejectRow, Tables};
 use crate::keys::KeyHistory;
+use crate::limits;
+use crate::policy::GatewayId;
 use crate::policy::Policy;
+use crate::policy::Validation;
+use crate::record::Format;
 use crate::record::Reject;
-use crate::rules::{Rule, Severity};
+use crate::redact;
+use crate::rules::kit::Judge;
+use crate::rules::{self, Rule, Severity};
 use crate::time::Period;
+use crate::verify::Memo;
+use crate::verify::Verifier;
+use entry::Entry;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -104,53 +134,6 @@ pub struct Rows {
     pub rejects: Vec<RejectRow>,
 }
 
-/// What a run as a whole found out, beside the tables.
-#[derive(Debug, Default)]
-pub struct Totals {
-    /// Uses and records of everything.
-    pub counts: InputCounts,
-    /// Rules that ran.
-    pub rules_run: Vec<&'static str>,
-    /// Rules that could not run, with the missing input.
-    pub rules_skipped: BTreeMap<&'static str, &'static str>,
-    /// Records a rule could not judge: rule -> reason -> records.
-    pub not_evaluable: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
-    /// Uses by verdict.
-    pub verdicts: BTreeMap<&'static str, u64>,
-    /// Distinct tokens by verdict.
-    pub token_verdicts: BTreeMap<&'static str, u64>,
-    /// Distinct tokens.
-    pub distinct_tokens: u64,
-    /// Records that no entry of the policy matches.
-    pub uncovered: u64,
-    /// Records that only the byte-least name of an entry decided: api -> records.
-    pub ambiguous: BTreeMap<String, u64>,
-    /// What each gateway of the policy (and each gateway seen) did.
-    pub gateways: BTreeMap<String, GatewayTotals>,
-    /// Findings by rule and severity.
-    pub findings: BTreeMap<String, BTreeMap<&'static str, u64>>,
-    /// Problems by rule and severity.
-    pub problems: BTreeMap<String, BTreeMap<&'static str, u64>>,
-    /// Highest severity among findings that count for `--fail-on` (neither accepted nor in an `observe` api).
-    pub worst: Option<Severity>,
-}
-
-/// What one gateway's records look like over time.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GatewayTotals {
-    /// Records.
-    pub records: u64,
-    /// Records with a token.
-    pub tokens: u64,
-    /// Longest time between two neighbouring records, in microseconds, measured by the minute.
-    pub longest_gap: Option<i64>,
-    /// By how many seconds the gateway's clock seems to lag behind the issuer's: the most by which the first use of a
-    /// validly signed token precedes its `iat`; `None` if none does.
-    pub clock_offset_s: Option<i64>,
-    /// Expectations of the policy that are not met, each a sentence.
-    pub unmet: Vec<String>,
-}
-
 /// The end of an audit.
 #[derive(Debug, Default)]
 pub struct Concluded {
@@ -158,4 +141,121 @@ pub struct Concluded {
     pub tables: Tables,
     /// The totals.
     pub totals: Totals,
+}
+
+/// The core: immutable, shared by all workers.
+pub struct Engine {
+    policy: Option<Arc<Policy>>,
+    keys: Option<Arc<KeyHistory>>,
+    /// Rules whose inputs the run has.
+    rules: Vec<&'static Rule>,
+    /// Rules that cannot run, with the missing input.
+    skipped: BTreeMap<&'static str, &'static str>,
+    /// Places of the rules that look at every use.
+    use_rules: Vec<usize>,
+    filters: Filters,
+    /// True if a filter names a claim, the kid or the token itself.
+    filters_tokens: bool,
+    /// True if the policy expects a gateway's records regularly.
+    expects_records: bool,
+    occurrences: bool,
+    activity: bool,
+    /// What is enforced where no policy says so.
+    no_validation: Validation,
+    memo: Memo<Arc<Entry>>,
+}
+
+/// An input: where records come from.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// As it is written: redacted and cut.
+    source: String,
+    gateway: Option<(GatewayId, String)>,
+    format: Option<Arc<Format>>,
+}
+
+impl Input {
+    /// The source as it is written to the tables.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The policy's gateway that the source belongs to.
+    pub fn gateway(&self) -> Option<&str> {
+        self.gateway.as_ref().map(|(_, name)| name.as_str())
+    }
+}
+
+impl Engine {
+    /// An engine; rules that the run lacks an input for are set aside.
+    pub fn new(setup: Setup) -> Self {
+        let context = Context { policy: setup.policy.as_deref(), keys: setup.keys.as_deref() };
+        let mut skipped = BTreeMap::new();
+        let mut rules = Vec::new();
+        for rule in setup.rules {
+            match rules::missing(rule, context) {
+                Some(missing) => drop(skipped.insert(rule.id, missing)),
+                None => rules.push(rule),
+            }
+        }
+        rules.sort_by_key(|rule| rule.id);
+        let of_uses = |(at, rule): (usize, &&Rule)| matches!(rule.judge, Judge::Use(_)).then_some(at);
+        let use_rules = rules.iter().enumerate().filter_map(of_uses).collect();
+        let filters = setup.filters;
+        let token_filters =
+            [&filters.tid, &filters.oid, &filters.client, &filters.kid, &filters.uti, &filters.sid, &filters.token];
+        let filters_tokens = token_filters.iter().any(|wanted| !wanted.is_empty());
+        let gateways = setup.policy.as_ref().map_or(&[][..], |policy| policy.gateways());
+        let expects_records = gateways.iter().any(|gateway| gateway.expect_every.is_some());
+        Self {
+            policy: setup.policy,
+            keys: setup.keys,
+            rules,
+            skipped,
+            use_rules,
+            filters,
+            filters_tokens,
+            expects_records,
+            occurrences: setup.occurrences,
+            activity: setup.activity,
+            no_validation: Validation::default(),
+            memo: Memo::new(limits::MEMO_TOKENS_MAX),
+        }
+    }
+
+    /// An input of the line path.
+    pub fn input(&self, source: &str, format: Arc<Format>) -> Input {
+        Input { format: Some(format), ..self.columns(source) }
+    }
+
+    /// An input of the batch path whose gateway the policy finds by its source.
+    fn columns(&self, source: &str) -> Input {
+        let gateway = self.policy.as_ref().and_then(|policy| {
+            let id = policy.gateway_of(source)?;
+            Some((id, policy.gateways().get(id.0)?.name.clone()))
+        });
+        Input { source: redact::cell(source, &[]).into_owned(), gateway, format: None }
+    }
+
+    /// An empty partial.
+    pub fn partial(&self) -> Partial {
+        let runs = self.rules.iter().filter_map(|rule| match rule.judge {
+            Judge::Run(run) => Some(run.start()),
+            _ => None,
+        });
+        Partial { runs: runs.collect(), ..Partial::default() }
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context { policy: self.policy.as_deref(), keys: self.keys.as_deref() }
+    }
+
+    fn verifier(&self) -> Verifier<'_> {
+        Verifier::new(self.keys.as_deref())
+    }
+
+    fn validation(&self, input: &Input) -> &Validation {
+        let gateway = input.gateway.as_ref().map(|(id, _)| *id);
+        self.policy.as_ref().map_or(&self.no_validation, |policy| policy.validation(gateway))
+    }
 }

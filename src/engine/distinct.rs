@@ -1,0 +1,87 @@
+//! Counts distinct addresses: exactly up to a limit, then by the k least hash values (KMV), which give the same
+//! estimate for any order of merging.
+
+use crate::limits::DISTINCT_EXACT_MAX;
+use ring::digest;
+use std::collections::BTreeSet;
+
+/// A set of hash values of which at most [`DISTINCT_EXACT_MAX`] least ones are kept.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Distinct {
+    least: BTreeSet<u64>,
+    overflown: bool,
+}
+
+impl Distinct {
+    /// Adds a value by its [`hash`].
+    pub(super) fn add(&mut self, hash: u64) {
+        if self.overflown && self.least.last().is_some_and(|greatest| hash > *greatest) {
+            return;
+        }
+        self.least.insert(hash);
+        if self.least.len() > DISTINCT_EXACT_MAX {
+            self.least.pop_last();
+            self.overflown = true;
+        }
+    }
+
+    /// Adds everything that another set has seen.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.overflown |= other.overflown;
+        for hash in &other.least {
+            self.add(*hash);
+        }
+        if self.overflown {
+            while self.least.len() > DISTINCT_EXACT_MAX {
+                self.least.pop_last();
+            }
+        }
+    }
+
+    /// How many distinct values were added.
+    pub(super) fn count(&self) -> i64 {
+        let held = u128::try_from(self.least.len()).unwrap_or(0);
+        let estimate = match self.least.last() {
+            Some(greatest) if self.overflown => (held.saturating_sub(1) << 64) / u128::from(*greatest).max(1),
+            _ => held,
+        };
+        i64::try_from(estimate).unwrap_or(i64::MAX)
+    }
+}
+
+/// A hash that is the same on every machine and in every run.
+pub(super) fn hash(text: &str) -> u64 {
+    let digest = digest::digest(&digest::SHA256, text.as_bytes());
+    digest.as_ref().iter().take(8).fold(0, |hash, byte| (hash << 8) | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(range: std::ops::Range<u32>) -> Distinct {
+        let mut set = Distinct::default();
+        range.for_each(|at| set.add(hash(&at.to_string())));
+        set
+    }
+
+    #[test]
+    fn it_is_exact_up_to_the_limit_and_close_beyond() {
+        assert_eq!(of(0..0).count(), 0);
+        assert_eq!(of(0..1024).count(), 1024);
+        let estimate = of(0..20_000).count();
+        assert!((18_000..22_000).contains(&estimate), "{estimate}");
+    }
+
+    #[test]
+    fn merging_in_any_order_gives_the_same() {
+        let parts = [of(0..700), of(500..1400), of(1300..1500), of(0..10)];
+        let merged = |order: &[usize]| {
+            let mut all = Distinct::default();
+            order.iter().for_each(|at| all.merge(&parts[*at]));
+            all
+        };
+        assert_eq!(merged(&[0, 1, 2, 3]), merged(&[3, 1, 0, 2]));
+        assert_eq!(merged(&[0, 1, 2, 3]), of(0..1500));
+    }
+}

@@ -1,0 +1,409 @@
+//! One record against policy, keys and rules; shared by the line path and the batch path.
+
+use super::entry::{self, Entry};
+use super::order::{FirstTen, Seen};
+use super::partial::{
+    Activity, ActivityKey, Coverage, CoverageKey, Finding, FindingKey, TokenNumber, TokenSummary,
+};
+use super::scan::Scanned;
+use super::write::{self, Place};
+use super::{Engine, Input, Partial, Rows, distinct};
+use crate::entra;
+use crate::facts::{DataTenant, Facts, JudgedTime, Outcome};
+use crate::policy::{ApiMatch, Request, Stage};
+use crate::record::{Presence, Record, TimeIs};
+use crate::rules::kit::{Category, Check, Evidence, Reason, Severity};
+use crate::rules::{self, Rule};
+use crate::time::UtcMicros;
+use std::borrow::Cow;
+use std::collections::hash_map::Entry as MapEntry;
+use std::sync::Arc;
+
+impl Engine {
+    /// Judges one record; `entries` are its tokens' entries in order.
+    pub(super) fn judge(
+        &self,
+        input: &Input,
+        scanned: &Scanned<'_>,
+        entries: &[Arc<Entry>],
+        partial: &mut Partial,
+        rows: &mut Rows,
+    ) {
+        let record = &scanned.record;
+        let time = JudgedTime::of(record);
+        let gateway = input.gateway().or(record.gateway);
+        let request = Request { gateway, host: record.host, method: record.method, path: record.path, route: record.route };
+        let api = self.policy.as_ref().map(|policy| policy.api_of(request));
+        let settings = api.and_then(|api| api.settings);
+        let name = settings.map(|settings| settings.name.as_str());
+        if !self.keeps(record, time, gateway, name, entries) {
+            partial.counts.filtered += 1;
+            return;
+        }
+        let place = Place::new(partial, scanned, entries, time, gateway, name);
+        self.count_record(record, time, api, &place, partial);
+        let data_tenant = self.data_tenant(record, settings, request);
+        let outcome = Outcome::of(record.status, record.location);
+        let validation = self.validation(input);
+        let principal = settings.and_then(|settings| settings.authorizes_on.as_deref()).and_then(|role| role_of(record, role));
+        let mut not_evaluable = false;
+        let rows_before = rows.occurrences.len();
+        for entry in entries {
+            if !entry::passes(&self.filters, &entry.facts) {
+                continue;
+            }
+            let verdict = match entry.facts.signature.by_request {
+                true => self.verifier().verdict_at(&entry.facts.signature, time.map(|time| time.at)),
+                false => entry.facts.signature.verdict,
+            };
+            let facts = Facts {
+                record,
+                position: scanned.position,
+                time,
+                outcome,
+                gateway,
+                api: settings,
+                validation,
+                principal,
+                data_tenant: &data_tenant,
+                token: &entry.facts,
+                verdict,
+                context: self.context(),
+            };
+            let token = self.count_use(&facts, entry, &place, partial);
+            let uses = Use { facts: &facts, entry, token, place: &place };
+            not_evaluable |= self.run_rules(&uses, partial, rows);
+        }
+        if not_evaluable {
+            place.coverage(partial).not_evaluable += 1;
+        }
+        if let Some(mine) = rows.occurrences.get_mut(rows_before..) {
+            mine.sort_by(|a, b| (&a.rule, &a.token_sha256).cmp(&(&b.rule, &b.token_sha256)));
+        }
+    }
+
+    /// True if the record passes the filters.
+    fn keeps(
+        &self,
+        record: &Record<'_>,
+        time: Option<JudgedTime>,
+        gateway: Option<&str>,
+        api: Option<&str>,
+        entries: &[Arc<Entry>],
+    ) -> bool {
+        let filters = &self.filters;
+        let named = |wanted: &[String], value: Option<&str>| {
+            wanted.is_empty() || value.is_some_and(|value| wanted.iter().any(|wanted| wanted == value))
+        };
+        time.is_none_or(|time| filters.period.contains(time.at))
+            && named(&filters.gateway, gateway)
+            && named(&filters.api, api)
+            && named(&filters.ip, record.client_ip)
+            && (!self.filters_tokens || entries.iter().any(|entry| entry::passes(filters, &entry.facts)))
+    }
+
+    fn data_tenant<'r>(
+        &self,
+        record: &Record<'r>,
+        settings: Option<&crate::policy::ApiSettings>,
+        request: Request<'_>,
+    ) -> DataTenant<'r> {
+        let Some(policy) = &self.policy else {
+            return match record.data_tenant {
+                Some(tenant) if entra::is_guid(tenant) => DataTenant::Tenant(tenant.to_ascii_lowercase()),
+                Some(tenant) => DataTenant::Unresolved(Cow::Borrowed(tenant)),
+                None => DataTenant::Absent,
+            };
+        };
+        let raw = match settings {
+            Some(settings) if settings.data_tenant != crate::policy::DataTenant::Field => {
+                policy.data_tenant_of(settings, request).map(Cow::Owned)
+            }
+            _ => record.data_tenant.map(Cow::Borrowed),
+        };
+        match raw {
+            Some(raw) => policy.resolve_tenant(&raw).map_or(DataTenant::Unresolved(raw), DataTenant::Tenant),
+            None => DataTenant::Absent,
+        }
+    }
+
+    /// Counts a record.
+    fn count_record(
+        &self,
+        record: &Record<'_>,
+        time: Option<JudgedTime>,
+        api: Option<ApiMatch<'_>>,
+        place: &Place<'_>,
+        partial: &mut Partial,
+    ) {
+        let counts = &mut partial.counts;
+        counts.records += 1;
+        counts.repaired += u64::from(record.repaired);
+        counts.add_presence(record.presence);
+        counts.add_time(time.map(|time| time.at));
+        let uncovered = api.is_some_and(|api| api.settings.is_none());
+        partial.uncovered += u64::from(uncovered);
+        if let (Some(name), true) = (place.api, api.is_some_and(|api| api.ambiguous)) {
+            *partial.ambiguous.entry(name).or_default() += 1;
+        }
+        if let (Some(gateway), Some(time), true) = (place.gateway, time, self.expects_records) {
+            partial.gateways.entry(gateway).or_default().add_minute(time.at);
+        }
+        let coverage = place.coverage(partial);
+        coverage.records += 1;
+        coverage.uncovered += i64::from(uncovered);
+        match record.presence {
+            Presence::Present => coverage.tokens += 1,
+            Presence::Masked => coverage.masked += 1,
+            Presence::OtherScheme | Presence::Absent => coverage.no_token += 1,
+        }
+    }
+
+    /// Counts a use of a token in the token and activity tables.
+    fn count_use(
+        &self,
+        facts: &Facts<'_>,
+        entry: &Entry,
+        place: &Place<'_>,
+        partial: &mut Partial,
+    ) -> TokenNumber {
+        partial.counts.uses += 1;
+        *partial.verdicts.entry(facts.verdict).or_default() += 1;
+        let number = token_number(facts, entry, place, partial);
+        if let Some((_, summary)) = partial.tokens.get_mut(number.0) {
+            summary.uses += 1;
+            summary.seen.add(facts.time.map(|time| time.at));
+            match facts.outcome {
+                Outcome::Accepted => summary.accepted += 1,
+                Outcome::DeniedAuthn | Outcome::DeniedAuthz => summary.denied += 1,
+                Outcome::Unknown => {}
+            }
+            if let Some(address) = place.client_ip {
+                summary.client_ips.add(partial.names.hash(address));
+            }
+            if let Some(host) = place.host {
+                summary.hosts.add(place.at, host, &partial.names);
+            }
+        }
+        if self.activity {
+            let key = ActivityKey {
+                hour: place.hour,
+                token: number,
+                gateway: place.gateway,
+                api: place.api,
+                client_ip: place.client_ip,
+                outcome: facts.outcome,
+            };
+            let activity: &mut Activity = partial.activity.entry(key).or_default();
+            activity.count += 1;
+            activity.seen.add(facts.time.map(|time| time.at));
+        }
+        count_clock(facts, place, partial);
+        number
+    }
+
+    /// Runs every rule on a use; true if one of them could not look.
+    fn run_rules(&self, uses: &Use<'_>, partial: &mut Partial, rows: &mut Rows) -> bool {
+        let mut not_evaluable = false;
+        for (at, check) in &uses.entry.checks {
+            if let Some(rule) = self.rules.get(*at) {
+                not_evaluable |= self.settle(*at, rule, Cow::Borrowed(check), uses, partial, rows);
+            }
+        }
+        for at in &self.use_rules {
+            if let Some(rule) = self.rules.get(*at) {
+                let check = rule.judge_use(uses.facts);
+                not_evaluable |= self.settle(*at, rule, Cow::Owned(check), uses, partial, rows);
+            }
+        }
+        for state in &mut partial.runs {
+            state.observe(uses.facts);
+        }
+        not_evaluable
+    }
+
+    /// Books what a rule said; true if it could not look.
+    fn settle(
+        &self,
+        at: usize,
+        rule: &'static Rule,
+        check: Cow<'_, Check>,
+        uses: &Use<'_>,
+        partial: &mut Partial,
+        rows: &mut Rows,
+    ) -> bool {
+        match check.as_ref() {
+            Check::Quiet => false,
+            Check::NotEvaluable(_) | Check::Fires(_) if rules::silenced(rule, uses.facts) => false,
+            Check::NotEvaluable(Reason(reason)) => {
+                let reason = partial.names.id(reason);
+                *partial.not_evaluable.entry((at, reason)).or_default() += 1;
+                true
+            }
+            Check::Fires(evidence) => {
+                if let Some(severity) = severity(rule, evidence, uses.facts) {
+                    self.fire(at, rule, evidence, severity, uses, partial, rows);
+                }
+                false
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the places a finding leaves its marks in")]
+    fn fire(
+        &self,
+        rule_at: usize,
+        rule: &'static Rule,
+        evidence: &Evidence,
+        severity: Severity,
+        uses: &Use<'_>,
+        partial: &mut Partial,
+        rows: &mut Rows,
+    ) {
+        let Use { facts, token, place, .. } = *uses;
+        let key = FindingKey {
+            rule: rule_at,
+            token,
+            gateway: place.gateway,
+            api: place.api,
+            outcome: facts.outcome,
+        };
+        let confidence = evidence.confidence.unwrap_or(rule.confidence);
+        let enforced = facts.api.is_none_or(|api| api.stage == Stage::Enforce);
+        let time = facts.time.map(|time| time.at);
+        let names = &partial.names;
+        match partial.findings.entry(key) {
+            MapEntry::Vacant(vacant) => {
+                let mut client_ips = FirstTen::default();
+                if let Some(address) = place.client_ip {
+                    client_ips.add(place.at, address, names);
+                }
+                vacant.insert(Finding {
+                    count: 1,
+                    accepted: 0,
+                    severity,
+                    confidence,
+                    verdict: facts.verdict,
+                    enforced,
+                    seen: Seen { first: time, last: time },
+                    at: place.at,
+                    detail: place.detail(evidence, names),
+                    client_ips,
+                });
+            }
+            MapEntry::Occupied(mut known) => {
+                let finding = known.get_mut();
+                finding.count += 1;
+                finding.severity = finding.severity.max(severity);
+                finding.confidence = finding.confidence.max(confidence);
+                finding.verdict = finding.verdict.min(facts.verdict);
+                finding.enforced |= enforced;
+                finding.seen.add(time);
+                if let Some(address) = place.client_ip {
+                    finding.client_ips.add(place.at, address, names);
+                }
+                let order = place.at.order(&finding.at, names);
+                if order.is_lt() || (order.is_eq() && place.detail(evidence, names) < finding.detail) {
+                    finding.at = place.at;
+                    finding.detail = place.detail(evidence, names);
+                }
+            }
+        }
+        if self.occurrences && severity > Severity::Info && severity >= self.filters.min_severity.unwrap_or(severity) {
+            rows.occurrences.push(write::occurrence(rule, severity, facts, place, &partial.names));
+        }
+    }
+}
+
+/// A use of a token while its rules run.
+#[derive(Clone, Copy)]
+struct Use<'u> {
+    facts: &'u Facts<'u>,
+    entry: &'u Entry,
+    token: TokenNumber,
+    place: &'u Place<'u>,
+}
+
+/// The severity of a finding at this request, if there is one.
+fn severity(rule: &Rule, evidence: &Evidence, facts: &Facts<'_>) -> Option<Severity> {
+    let severity = evidence.cells.unwrap_or(rule.cells).at(facts.outcome, rule.category)?;
+    let only_end = facts.time.is_some_and(|time| time.is == TimeIs::End);
+    Some(if rule.category == Category::Time && only_end { severity.lowered() } else { severity })
+}
+
+/// Notes by how much a validly signed token was used before it was issued, as its gateway's clock has it.
+fn count_clock(facts: &Facts<'_>, place: &Place<'_>, partial: &mut Partial) {
+    let issued = facts.token.claims().and_then(|claims| claims.iat);
+    let (Some(gateway), Some(time), Some(issued), true) = (place.gateway, facts.time, issued, facts.verdict.is_valid())
+    else {
+        return;
+    };
+    let age = time.at.0.saturating_sub(UtcMicros::from_seconds(issued).0).div_euclid(crate::time::SECOND);
+    if age < 0 {
+        let state = partial.gateways.entry(gateway).or_default();
+        state.clock_offset_s = Some(state.clock_offset_s.map_or(age, |least| least.min(age)));
+    }
+}
+
+fn token_number(
+    facts: &Facts<'_>,
+    entry: &Entry,
+    place: &Place<'_>,
+    partial: &mut Partial,
+) -> TokenNumber {
+    let fingerprint = facts.token.token.fingerprint;
+    let number = match partial.numbers.entry(fingerprint) {
+        MapEntry::Occupied(known) => {
+            let number = *known.get();
+            if let Some((_, summary)) = partial.tokens.get_mut(number.0)
+                && facts.verdict < summary.verdict
+            {
+                summary.verdict = facts.verdict;
+                summary.key_source.clone_from(&entry.key_source);
+            }
+            number
+        }
+        MapEntry::Vacant(vacant) => {
+            let number = *vacant.insert(TokenNumber(partial.tokens.len()));
+            let summary = TokenSummary {
+                cells: entry.cells.clone(),
+                verdict: facts.verdict,
+                key_source: entry.key_source.clone(),
+                seen: Seen::default(),
+                uses: 0,
+                accepted: 0,
+                denied: 0,
+                client_ips: distinct::Distinct::default(),
+                hosts: FirstTen::default(),
+            };
+            partial.tokens.push((fingerprint, summary));
+            number
+        }
+    };
+    // A token's claims may quote the other token of the same record; a lone token's claims were cleaned when it was made.
+    if let (true, Some((_, summary))) = (facts.record.tokens.len() > 1, partial.tokens.get_mut(number.0)) {
+        summary.merge_cells(&entry::cells(facts.token, place.secrets()));
+    }
+    number
+}
+
+/// The value of a role of a record, by its name.
+fn role_of<'r>(record: &Record<'r>, role: &str) -> Option<&'r str> {
+    match role {
+        "principal" => record.principal,
+        "client_ip" => record.client_ip,
+        "user_agent" => record.user_agent,
+        "request_id" => record.request_id,
+        "data_tenant" => record.data_tenant,
+        _ => None,
+    }
+}
+
+impl Place<'_> {
+    /// The row of the coverage table that the record counts in.
+    fn coverage<'p>(&self, partial: &'p mut Partial) -> &'p mut Coverage {
+        let key = CoverageKey { hour: self.hour, gateway: self.gateway, api: self.api };
+        partial.coverage.entry(key).or_default()
+    }
+}
+

@@ -1,0 +1,152 @@
+//! What a run as a whole found out, beside the tables.
+
+use super::{Engine, InputCounts, Partial};
+use crate::findings::Tables;
+use crate::policy::Gateway;
+use crate::rules::Severity;
+use crate::verify::Verdict;
+use std::collections::BTreeMap;
+
+/// Sums over the whole run.
+#[derive(Debug, Default)]
+pub struct Totals {
+    /// Uses and records of everything.
+    pub counts: InputCounts,
+    /// Rules that ran.
+    pub rules_run: Vec<&'static str>,
+    /// Rules that could not run, with the missing input.
+    pub rules_skipped: BTreeMap<&'static str, &'static str>,
+    /// Records a rule could not judge: rule -> reason -> records.
+    pub not_evaluable: BTreeMap<&'static str, BTreeMap<String, u64>>,
+    /// Uses by verdict.
+    pub verdicts: BTreeMap<&'static str, u64>,
+    /// Distinct tokens by verdict.
+    pub token_verdicts: BTreeMap<&'static str, u64>,
+    /// Distinct tokens.
+    pub distinct_tokens: u64,
+    /// Records that no entry of the policy matches.
+    pub uncovered: u64,
+    /// Records that only the byte-least name of an entry decided: api -> records.
+    pub ambiguous: BTreeMap<String, u64>,
+    /// What each gateway of the policy (and each gateway seen) did.
+    pub gateways: BTreeMap<String, GatewayTotals>,
+    /// Findings by rule and severity.
+    pub findings: BTreeMap<String, BTreeMap<&'static str, u64>>,
+    /// Problems by rule and severity.
+    pub problems: BTreeMap<String, BTreeMap<&'static str, u64>>,
+    /// Highest severity among findings that count for `--fail-on` (neither accepted nor in an `observe` api).
+    pub worst: Option<Severity>,
+}
+
+/// What one gateway's records look like over time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GatewayTotals {
+    /// Records.
+    pub records: u64,
+    /// Records with a token.
+    pub tokens: u64,
+    /// Longest time between two neighbouring records, in microseconds, measured by the minute.
+    pub longest_gap: Option<i64>,
+    /// By how many seconds the gateway's clock seems to lag behind the issuer's: the most by which the first use of a
+    /// validly signed token precedes its `iat`; `None` if none does.
+    pub clock_offset_s: Option<i64>,
+    /// Expectations of the policy that are not met, each a sentence.
+    pub unmet: Vec<String>,
+}
+
+
+impl Totals {
+    /// The totals of a partial whose tables are made.
+    pub(super) fn new(engine: &Engine, partial: &Partial, tables: &Tables) -> Self {
+        let mut totals = Self {
+            counts: *partial.counts(),
+            rules_run: engine.rules.iter().map(|rule| rule.id).collect(),
+            rules_skipped: engine.skipped.clone(),
+            distinct_tokens: u64::try_from(tables.tokens.len()).unwrap_or(u64::MAX),
+            uncovered: partial.uncovered,
+            gateways: gateways(engine, partial),
+            ..Self::default()
+        };
+        for ((rule, reason), uses) in &partial.not_evaluable {
+            if let Some(rule) = engine.rules.get(*rule) {
+                let reason = partial.names.text(*reason).to_owned();
+                *totals.not_evaluable.entry(rule.id).or_default().entry(reason).or_default() += uses;
+            }
+        }
+        for verdict in Verdict::ALL {
+            let uses = partial.verdicts.get(&verdict).copied().unwrap_or(0);
+            totals.verdicts.insert(verdict.name(), uses);
+            totals.token_verdicts.insert(verdict.name(), 0);
+        }
+        for token in &tables.tokens {
+            *totals.token_verdicts.entry(token.signature.name()).or_default() += 1;
+        }
+        for (api, records) in &partial.ambiguous {
+            *totals.ambiguous.entry(partial.names.text(*api).to_owned()).or_default() += records;
+        }
+        for finding in &tables.findings {
+            let by_rule = totals.findings.entry(finding.rule.clone()).or_default();
+            *by_rule.entry(finding.severity.name()).or_default() += 1;
+            if finding.accepted_by.is_none() && finding.stage == "enforce" {
+                totals.worst = totals.worst.max(Some(finding.severity));
+            }
+        }
+        for problem in &tables.problems {
+            let by_rule = totals.problems.entry(problem.rule.clone()).or_default();
+            *by_rule.entry(problem.severity.name()).or_default() += 1;
+        }
+        totals
+    }
+}
+
+fn gateways(engine: &Engine, partial: &Partial) -> BTreeMap<String, GatewayTotals> {
+    let mut gateways: BTreeMap<String, GatewayTotals> = BTreeMap::new();
+    for (key, coverage) in &partial.coverage {
+        let Some(gateway) = key.gateway else { continue };
+        let totals = gateways.entry(partial.names.text(gateway).to_owned()).or_default();
+        totals.records += u64::try_from(coverage.records).unwrap_or(0);
+        totals.tokens += u64::try_from(coverage.tokens).unwrap_or(0);
+    }
+    for (gateway, state) in &partial.gateways {
+        let totals = gateways.entry(partial.names.text(*gateway).to_owned()).or_default();
+        totals.clock_offset_s = state.clock_offset_s;
+        totals.longest_gap = longest_gap(engine, state.minutes.values().copied().collect());
+    }
+    let expected = engine.policy.as_ref().map_or(&[][..], |policy| policy.gateways());
+    for gateway in expected {
+        let totals = gateways.entry(gateway.name.clone()).or_default();
+        totals.unmet = unmet(gateway, totals);
+    }
+    gateways
+}
+
+/// Longest time without a record, the ends of `--since` and `--until` included.
+fn longest_gap(engine: &Engine, mut minutes: Vec<(i64, i64)>) -> Option<i64> {
+    minutes.sort_unstable();
+    let (first, last) = (minutes.first()?.0, minutes.last()?.1);
+    let between = minutes.iter().zip(minutes.iter().skip(1)).map(|((_, end), (start, _))| start - end).max();
+    let period = engine.filters.period;
+    let before = period.since.map(|since| first.saturating_sub(since.0));
+    let after = period.until.map(|until| until.0.saturating_sub(last));
+    [between, before, after].into_iter().flatten().max().or(Some(0))
+}
+
+fn unmet(gateway: &Gateway, totals: &GatewayTotals) -> Vec<String> {
+    let mut unmet = Vec::new();
+    let name = &gateway.name;
+    let seconds = |micros: i64| micros / crate::time::SECOND;
+    match (gateway.expect_every, totals.longest_gap) {
+        (Some(_), None) => unmet.push(format!("gateway {name} has no record with a time, a record was expected regularly")),
+        (Some(every), Some(gap)) if gap > every => {
+            unmet.push(format!("gateway {name} is silent for {} s, at most {} s were expected", seconds(gap), seconds(every)));
+        }
+        _ => {}
+    }
+    if let Some(least) = gateway.expect_min_records.filter(|least| totals.records < *least) {
+        unmet.push(format!("gateway {name} has {} records, at least {least} were expected", totals.records));
+    }
+    if gateway.expect_tokens && totals.tokens == 0 {
+        unmet.push(format!("gateway {name} has no record with a token, tokens were expected"));
+    }
+    unmet
+}

@@ -1,0 +1,135 @@
+//! A generated corpus that tests share, and an engine over it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use tokentrail::engine::{Chunk, Concluded, Engine, Filters, Partial, Rows, Setup, Units};
+use tokentrail::generate::{LogFormat, Plan, generate};
+use tokentrail::keys::KeyHistory;
+use tokentrail::policy::Policy;
+use tokentrail::record::{Format, FormatSet};
+use tokentrail::rules::{RULES, Rule};
+
+/// A corpus on disk.
+pub struct Corpus {
+    folder: tempfile::TempDir,
+}
+
+/// The corpus of a format: some thousand lines, one token in five misused.
+pub fn corpus(format: LogFormat) -> &'static Corpus {
+    static EDGE: OnceLock<Corpus> = OnceLock::new();
+    static NGINX: OnceLock<Corpus> = OnceLock::new();
+    static ENVOY: OnceLock<Corpus> = OnceLock::new();
+    let place = match format {
+        LogFormat::EdgeJson => &EDGE,
+        LogFormat::Nginx => &NGINX,
+        LogFormat::EnvoyJson => &ENVOY,
+    };
+    place.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = Plan {
+            lines: 3_000,
+            seed: 7,
+            format,
+            reuse: 6,
+            misuse: 0.2,
+            tenants: 3,
+            kids: 2,
+            ..Plan::new(folder.path().join("corpus"))
+        };
+        generate(&plan).unwrap();
+        Corpus { folder }
+    })
+}
+
+impl Corpus {
+    /// A file or folder of the corpus.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join("corpus").join(name)
+    }
+
+    /// The `formats.toml`, if the corpus needs one.
+    pub fn formats(&self) -> Option<PathBuf> {
+        Some(self.path("formats.toml")).filter(|path| path.exists())
+    }
+
+    /// Sources and bytes of the logs, in order.
+    pub fn logs(&self) -> Vec<(String, Vec<u8>)> {
+        let mut files: Vec<PathBuf> =
+            fs::read_dir(self.path("logs")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        let name = |path: &Path| format!("logs/{}", path.file_name().unwrap().to_str().unwrap());
+        files.iter().map(|path| (name(path), fs::read(path).unwrap())).collect()
+    }
+
+    /// The format that the logs are detected to have.
+    pub fn format(&self) -> Arc<Format> {
+        let formats = FormatSet::load(self.formats().as_deref()).unwrap();
+        let (source, bytes) = self.logs().remove(0);
+        formats.detect(&source, &bytes, None).format
+    }
+
+    /// An engine with the corpus' policy and keys, and further rules.
+    pub fn engine(&self, further: &[&'static Rule]) -> Engine {
+        let mut rules = RULES.to_vec();
+        rules.extend_from_slice(further);
+        Engine::new(Setup {
+            policy: Some(Arc::new(Policy::load(&self.path("policy.toml")).unwrap())),
+            keys: Some(Arc::new(KeyHistory::load(&self.path("keys")).unwrap())),
+            rules,
+            filters: Filters::default(),
+            occurrences: true,
+            activity: true,
+        })
+    }
+}
+
+/// A piece of a log: which file, its bytes, where it began.
+#[derive(Clone)]
+pub struct Piece<'l> {
+    pub source: &'l str,
+    pub bytes: &'l [u8],
+    pub offset: i64,
+    pub line: i64,
+}
+
+/// Cuts logs into pieces of so many lines (the last of a file may be shorter).
+pub fn pieces<'l>(logs: &'l [(String, Vec<u8>)], mut lines_of: impl FnMut() -> usize) -> Vec<Piece<'l>> {
+    let mut pieces = Vec::new();
+    for (source, bytes) in logs {
+        let (mut offset, mut line) = (0, 1);
+        while offset < bytes.len() {
+            let wanted = lines_of().max(1);
+            let ends: Vec<usize> =
+                bytes[offset..].iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1).take(wanted).collect();
+            let length = if ends.len() == wanted { ends[wanted - 1] } else { bytes.len() - offset };
+            pieces.push(Piece {
+                source,
+                bytes: &bytes[offset..offset + length],
+                offset: i64::try_from(offset).unwrap(),
+                line,
+            });
+            offset += length;
+            line += i64::try_from(ends.len()).unwrap();
+        }
+    }
+    pieces
+}
+
+/// Audits pieces into a new partial.
+pub fn audit(engine: &Engine, format: &Arc<Format>, pieces: &[Piece<'_>], rows: &mut Rows) -> Partial {
+    let mut partial = engine.partial();
+    let mut scratch = engine.scratch();
+    for piece in pieces {
+        let input = engine.input(piece.source, Arc::clone(format));
+        let chunk =
+            Chunk { bytes: piece.bytes, offset: piece.offset, line: piece.line, units: Units::Lines, cut: false };
+        engine.audit_chunk(&input, chunk, &mut scratch, &mut partial, rows);
+    }
+    partial
+}
+
+/// Everything that was concluded, as text that can be compared.
+pub fn told(concluded: &Concluded) -> String {
+    format!("{:#?}\n{:#?}", concluded.tables, concluded.totals)
+}
