@@ -34,7 +34,7 @@ impl Completeness {
         }
         reasons.extend(inputs.iter().flat_map(|input| missed_in(input, given.require_tokens)));
         for gateway in gateways {
-            reasons.extend(gateway.unmet.iter().map(|unmet| format!("gateway {}: {}", gateway.name.as_str(), unmet.as_str())));
+            reasons.extend(gateway.unmet.iter().map(|unmet| unmet.as_str().to_owned()));
         }
         let uncovered = totals.token_verdicts.get("not-covered").copied().unwrap_or(0);
         if given.require_keys && uncovered > 0 {

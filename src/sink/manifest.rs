@@ -258,7 +258,7 @@ pub struct RuleReport {
     /// Rule to missing input.
     pub skipped: BTreeMap<&'static str, &'static str>,
     /// Rule to reason to records.
-    pub not_evaluable: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
+    pub not_evaluable: BTreeMap<&'static str, BTreeMap<String, u64>>,
 }
 
 /// Verdicts of section 4 and how often they were given.

@@ -5,6 +5,7 @@ mod digest;
 mod manifest;
 mod output;
 mod parquet;
+mod summary;
 mod text;
 
 pub use completeness::Completeness;
@@ -14,4 +15,5 @@ pub use manifest::{
 };
 pub use output::{MANIFEST, OutputDir, OutputError, Published};
 pub use parquet::{TableFile, TableWriter, file_name};
+pub use summary::{View, summary};
 pub use text::{Align, counted, grouped, table, visible};
