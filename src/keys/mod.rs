@@ -1,4 +1,54 @@
-//! Issuers' keys through time.
+//! Issuers' keys through time: an archive of captured key sets, joined into a history that tells which keys an issuer
+//! had, when, and that verifies with them (contract section 4).
+//!
+//! ```text
+//! directory -> Archive (captures, metadata) -> KeyHistory -> candidates -> PreparedKey
+//! ```
+
+mod add;
+mod archive;
+mod candidates;
+mod capture;
+mod der;
+mod document;
+mod error;
+mod history;
+mod jwk;
+mod listing;
+mod prepared;
+mod source;
+#[cfg(test)]
+pub(crate) mod testing;
+mod timeline;
+mod when;
+
+pub use add::Added;
+pub use add::add;
+pub use archive::Archive;
+pub use capture::Capture;
+pub use capture::Metadata;
+pub use error::KeysError;
+pub use history::Key;
+pub use history::KeyHistory;
+pub use history::Listing;
+pub use history::Sighting;
+pub use history::Source;
+pub use jwk::Certificate;
+pub use jwk::Curve;
+pub use jwk::Jwk;
+pub use jwk::Material;
+pub use jwk::Unusable;
+pub use jwk::certificate_key;
+pub use listing::KeyRow;
+pub use listing::SourceRow;
+pub use prepared::Backend;
+pub use prepared::Fit;
+pub use prepared::PreparedKey;
+pub use prepared::Ring;
+pub use source::EntraSource;
+pub use source::EntraTenant;
+pub use source::SourceKind;
+pub use when::CaptureTime;
 
 use crate::time::UtcMicros;
 
@@ -48,13 +98,9 @@ pub struct Standing {
     pub last_absent_before: Option<UtcMicros>,
     /// First complete capture without it after `last_seen`, if any.
     pub first_absent_after: Option<UtcMicros>,
-    /// The capture from which its absence before publication is confirmed until `first_seen`: the instant before which
-    /// (and at which) a use lies in a confirmed-absent stretch.
+    /// The latest capture with another one six hours or more behind it, both complete, without the key and before
+    /// `first_seen`: a use at or before this instant lies in a confirmed-absent stretch.
     pub absent_before_until: Option<UtcMicros>,
     /// The capture that completes the proof of its retirement (rules.md 2.11), if it is retired.
     pub retired_at: Option<UtcMicros>,
 }
-
-mod history;
-
-pub use history::{Key, KeyHistory, Listing};

@@ -4,9 +4,10 @@ mod claims;
 mod form;
 mod header;
 
+pub use crate::codec::algorithm::Algorithm;
 pub use claims::{Audience, Claims, ClientAuth, Kind, Version};
 pub use form::{Cut, Form, Jws, Segment};
-pub use header::{Algorithm, Header};
+pub use header::Header;
 
 use crate::codec::json::{self, JsonError};
 use crate::limits;
@@ -39,7 +40,9 @@ impl Token {
                     token.fingerprint = fingerprint;
                 }
             }
-            Form::Jwe { header } | Form::FiveParts { header } => token.header = header.decoded().map(read_header),
+            Form::Jwe { header } | Form::FiveParts { header } => {
+                token.header = header.decoded().map(read_header)
+            }
             Form::Truncated { header, .. } => token.header = header.decoded().map(read_header),
             Form::Opaque => {}
         }
