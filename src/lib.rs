@@ -34,5 +34,5 @@ pub mod engine;
 // Floor 7
 // pub mod pipeline;
 // Floor 8
-// pub mod generate;
+pub mod generate;
 pub mod sink;

@@ -1,0 +1,148 @@
+//! The policy, the formats and the description that lie beside the logs.
+
+use super::archive::instant;
+use super::keyring::{KeyRing, Signer};
+use super::line::NGINX_TEMPLATE;
+use super::part::GATEWAYS;
+use super::plan::{GenerateError, LogFormat, Plan, Summary};
+use super::world::{Api, DAY, Style, TRAFFIC_SECONDS, TRAFFIC_START, Tenant, World};
+use std::fmt::Write;
+
+/// The policy under which the planting table is right.
+pub(super) fn policy(world: &World, ring: &KeyRing) -> Result<String, GenerateError> {
+    let mut text =
+        String::from("# Written by `tokentrail generate`; fits the logs beside it.\nversion = 1\n");
+    let _ = write!(text, "\n[tenancy]\nallowed = {}\n", ids(&world.tenants));
+    text.push_str("\n[tenancy.aliases]\n");
+    for tenant in &world.tenants {
+        let _ = writeln!(text, "{} = \"{}\"", tenant.label, tenant.id);
+    }
+    let _ = write!(text, "\n[validation]\npreset = \"dotnet\"\nalgorithms = [\"{}\"]\n", world.alg.name());
+    let (since, until) = (TRAFFIC_START - DAY, TRAFFIC_START + TRAFFIC_SECONDS + 3 * DAY);
+    let _ = write!(
+        text,
+        "\n[keys]\ncompromised = [{{ kid = \"{}\", since = \"{}\", until = \"{}\" }}]\n",
+        ring.key(Signer::Compromised)?.kid,
+        instant(since),
+        instant(until)
+    );
+    for gateway in 1..=GATEWAYS {
+        let _ = write!(
+            text,
+            "\n[[gateway]]\nname = \"edge-{gateway:02}\"\nsources = [\"**/edge-{gateway:02}-*\"]\n"
+        );
+    }
+    for (index, api) in world.apis.iter().enumerate() {
+        api_entry(world, api, index == 0, &mut text);
+    }
+    Ok(text)
+}
+
+fn api_entry(world: &World, api: &Api, serves_health: bool, text: &mut String) {
+    let _ = write!(
+        text,
+        "\n[[api]]\nname = \"{}\"\nhosts = [\"{}\"]\npaths = [\"{}\"]\naudiences = [\"{}\", \"{}\"]\n",
+        api.name,
+        api.host_pattern(),
+        api.path_pattern(),
+        api.app_id,
+        api.uri
+    );
+    if api.style == Style::Narrow {
+        let admitted = world.tenants.get(..world.narrow_tenants()).unwrap_or_default();
+        let _ = writeln!(text, "tenants = {}", ids(admitted));
+    }
+    if api.style == Style::Principal {
+        // Envoy's access log does not name a principal; the key is stated all the same, as an operator would.
+        let _ = writeln!(text, "authorizes-on = \"principal\"\nmulti-tenant = true");
+    }
+    if let Some(pattern) = api.data_tenant() {
+        let _ = writeln!(text, "data-tenant = \"{pattern}\"");
+    }
+    if serves_health {
+        let _ = writeln!(text, "operations = [{{ paths = [\"/v1/health\"], auth = \"none\" }}]");
+    }
+}
+
+fn ids(tenants: &[Tenant]) -> String {
+    let ids: Vec<String> = tenants.iter().map(|tenant| format!("\"{}\"", tenant.id)).collect();
+    format!("[{}]", ids.join(", "))
+}
+
+/// How the logs are read; `None` for the format of a preset.
+pub(super) fn formats(format: LogFormat) -> Option<String> {
+    match format {
+        LogFormat::EdgeJson => Some(
+            r#"[format.edge]
+kind = "json"
+files = ["**/edge-*.log", "**/edge-*.log.gz"]
+token = "headers.authorization"
+time = { path = "ts", as = "epoch_ms", is = "start" }
+duration = { path = "dur_ms", unit = "ms" }
+method = "method"
+scheme = "scheme"
+host = "host"
+url = "url"
+status = "status"
+client_ip = "client"
+user_agent = "headers.user-agent"
+request_id = "rid"
+principal = "principal"
+"#
+            .to_owned(),
+        ),
+        LogFormat::Nginx => Some(format!(
+            r#"[format.edge]
+kind = "nginx"
+files = ["**/edge-*.log", "**/edge-*.log.gz"]
+template = '{NGINX_TEMPLATE}'
+principal = "$upstream_http_x_principal"
+"#
+        )),
+        LogFormat::EnvoyJson => None,
+    }
+}
+
+/// What the corpus is, for whoever finds it.
+pub(super) fn readme(plan: &Plan, summary: Summary) -> String {
+    let formats = match plan.format {
+        LogFormat::EnvoyJson => "--input-format envoy-json",
+        LogFormat::EdgeJson | LogFormat::Nginx => "--formats formats.toml",
+    };
+    format!(
+        "Synthetic gateway logs with planted misuse, written by `tokentrail generate`.\n\
+         Every tenant, user, key and token is invented; the keys are thrown away.\n\
+         \n\
+         plan      seed {seed}, format {format}, reuse {reuse}, misuse {misuse}, {tenants} tenants, {apis} APIs, {kids} kids, \
+         {captures} captures, {alg}\n\
+         result    {lines} lines, {bytes} bytes, {files} files, {tokens} tokens, {planted} of them misused\n\
+         period    {from} to {until} (issue of the tokens)\n\
+         \n\
+         logs/           the logs\n\
+         keys/           the key archive, with captures.jsonl\n\
+         policy.toml     the policy under which expected.jsonl is right\n\
+         {formats_line}\
+         expected.jsonl  what an audit must find above the severity info, for each planted token: rule, token_sha256, api,\n\
+         \x20               outcome, count (requests), and the name of the misuse. Nothing else above info is to be found.\n\
+         \n\
+         tokentrail audit --keys keys --policy policy.toml {formats} -o out logs\n",
+        seed = plan.seed,
+        format = plan.format.name(),
+        reuse = plan.reuse,
+        misuse = plan.misuse,
+        tenants = plan.tenants,
+        apis = plan.apis,
+        kids = plan.kids,
+        captures = plan.captures,
+        alg = plan.alg.name(),
+        lines = summary.lines,
+        bytes = summary.bytes,
+        files = summary.files,
+        tokens = summary.tokens,
+        planted = summary.planted,
+        from = instant(TRAFFIC_START),
+        until = instant(TRAFFIC_START + TRAFFIC_SECONDS),
+        formats_line =
+            if plan.format == LogFormat::EnvoyJson { "" } else { "formats.toml    how the logs are read\n" },
+    )
+}

@@ -1,0 +1,242 @@
+//! Writes tokens down: header, claims, signature, and the fingerprint by which findings name them.
+
+use super::bank::Banked;
+use super::dice::Dice;
+use super::keyring::{KeyRing, SigningKey, mac};
+use super::plan::{GenerateError, Signing};
+use super::plant::Twist;
+use super::spec::Spec;
+use super::world::World;
+use crate::codec::base64url;
+use crate::redact;
+use ring::digest;
+use std::fmt::Write;
+
+/// Application id of Microsoft Graph, its audience in tokens.
+const GRAPH: &str = "00000003-0000-0000-c000-000000000000";
+
+/// A token as it is sent.
+pub(super) struct Minted {
+    /// The value, without scheme word.
+    pub text: String,
+    /// `token_sha256` (contract section 7).
+    pub sha256: String,
+    /// The issuer's signature, to be remembered.
+    pub banked: Banked,
+}
+
+/// A JSON object that is written member by member, in order. Every value is the generator's own and needs no escapes.
+struct Members(String);
+
+impl Members {
+    fn new() -> Self {
+        Self("{".to_owned())
+    }
+
+    fn raw(&mut self, name: &str, value: &str) {
+        let comma = if self.0.len() > 1 { "," } else { "" };
+        let _ = write!(self.0, "{comma}\"{name}\":{value}");
+    }
+
+    fn text(&mut self, name: &str, value: &str) {
+        self.raw(name, &format!("\"{value}\""));
+    }
+
+    fn finish(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
+}
+
+/// Writes a token down. `banked` is its signature from an earlier run over the same text.
+pub(super) fn mint(
+    world: &World,
+    ring: &KeyRing,
+    spec: &Spec<'_>,
+    banked: Option<&Banked>,
+) -> Result<Minted, GenerateError> {
+    let mut dice = Dice::new(world.seed, "claims", spec.index);
+    if spec.twist() == Some(Twist::Opaque) {
+        let text = format!("key-{}", dice.text(30));
+        let sha256 = fingerprint(text.as_bytes(), &[]);
+        return Ok(Minted { text, sha256, banked: Banked::none() });
+    }
+    let key = ring.key(spec.signer)?;
+    // A token that brings its own key still names a published one.
+    let named =
+        if spec.twist() == Some(Twist::EmbeddedKey) { ring.key(ring.due(spec.iat, &mut dice))? } else { key };
+    let header = header(world, spec, key, &named.kid);
+    let mut payload = claims(world, spec, &mut dice);
+    if spec.twist() == Some(Twist::BrokenPayload) {
+        payload.pop();
+    }
+    let mut text =
+        format!("{}.{}.", base64url::encode(header.as_bytes()), base64url::encode(payload.as_bytes()));
+    let signed = text.strip_suffix('.').unwrap_or(&text).as_bytes();
+    let (mut signature, banked) = sign(key, spec.twist(), signed, banked).map_err(|why| {
+        GenerateError::Key { index: usize::try_from(spec.index).unwrap_or(usize::MAX), why }
+    })?;
+    if spec.twist() == Some(Twist::FlippedBit)
+        && let Some(byte) = signature.get_mut(17)
+    {
+        *byte ^= 4;
+    }
+    let mut sha256 = fingerprint(text.as_bytes(), &signature);
+    text.push_str(&base64url::encode(&signature));
+    match spec.twist() {
+        // 256 and 64 bytes both leave two characters of padding.
+        Some(Twist::Padded) => text.push_str("=="),
+        Some(Twist::ForeignCharacter) => {
+            let at = text.len() - 20;
+            text.replace_range(at..=at, "!");
+            sha256 = fingerprint(text.as_bytes(), &[]);
+        }
+        _ => {}
+    }
+    Ok(Minted { text, sha256, banked })
+}
+
+/// SHA-256 over two pieces in a row, in hexadecimal digits.
+fn fingerprint(text: &[u8], signature: &[u8]) -> String {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(text);
+    context.update(signature);
+    redact::hex(context.finish().as_ref())
+}
+
+fn sign(
+    key: &SigningKey,
+    twist: Option<Twist>,
+    signed: &[u8],
+    banked: Option<&Banked>,
+) -> Result<(Vec<u8>, Banked), String> {
+    match twist {
+        Some(Twist::Unsigned) => Ok((Vec::new(), Banked::none())),
+        Some(Twist::Mac) => Ok((mac(b"a secret that no key document holds", signed), Banked::none())),
+        Some(Twist::MacOfPublicKey) => {
+            let pem = key.pem.as_deref().ok_or("the public key is not at hand as PEM")?;
+            Ok((mac(pem.as_bytes(), signed), Banked::none()))
+        }
+        _ => {
+            let signature = match banked {
+                Some(banked) => {
+                    banked.signature_over(signed).ok_or("the token bank does not fit this plan")?
+                }
+                None => key.sign(signed, twist == Some(Twist::OtherAlgorithm))?,
+            };
+            let banked = Banked::new(signed, &signature);
+            Ok((signature, banked))
+        }
+    }
+}
+
+fn header(world: &World, spec: &Spec<'_>, key: &SigningKey, kid: &str) -> String {
+    let mut header = Members::new();
+    header.text("typ", "JWT");
+    let alg = match spec.twist() {
+        Some(Twist::Unsigned) if spec.index.is_multiple_of(2) => "none",
+        Some(Twist::Unsigned) => "nOnE",
+        Some(Twist::Mac | Twist::MacOfPublicKey) => "HS256",
+        Some(Twist::OtherAlgorithm) => "RS512",
+        _ => world.alg.name(),
+    };
+    header.text("alg", alg);
+    if spec.twist() == Some(Twist::NoKid) {
+        return header.finish();
+    }
+    if spec.v1 {
+        header.text("x5t", kid);
+    }
+    header.text("kid", kid);
+    match spec.twist() {
+        Some(Twist::Jku) => header.text("jku", "https://keys.attacker.example/jwks.json"),
+        Some(Twist::Crit) => {
+            header.raw("crit", r#"["urn:contoso:example:ext"]"#);
+            header.text("urn:contoso:example:ext", "1");
+        }
+        Some(Twist::EmbeddedKey) => {
+            let mut jwk = Members::new();
+            for (name, value) in &key.public {
+                jwk.text(name, value);
+            }
+            header.raw("jwk", &jwk.finish());
+        }
+        _ => {}
+    }
+    header.finish()
+}
+
+/// Claims as Entra writes them, v1 or v2.
+fn claims(world: &World, spec: &Spec<'_>, dice: &mut Dice) -> String {
+    let twist = spec.twist();
+    let tid = &world.tenant(spec.tenant).id;
+    let mut claims = Members::new();
+    match twist {
+        Some(Twist::NoAudience) => {}
+        Some(Twist::GraphAudience) => claims.text("aud", GRAPH),
+        _ => claims.text("aud", if spec.v1 { &spec.issued_for.uri } else { &spec.issued_for.app_id }),
+    }
+    let iss = match twist {
+        Some(Twist::ForeignIssuer) => "https://idp.fabrikam.example/".to_owned(),
+        _ if spec.v1 => format!("https://sts.windows.net/{}/", world.tenant(spec.issuer).id),
+        _ => format!("https://login.microsoftonline.com/{}/v2.0", world.tenant(spec.issuer).id),
+    };
+    claims.text("iss", &iss);
+    claims.raw("iat", &spec.iat.to_string());
+    claims.raw("nbf", &spec.iat.to_string());
+    if twist != Some(Twist::NoExpiry) {
+        claims.raw("exp", &spec.exp.to_string());
+    }
+    claims.text("aio", &format!("A{}", dice.text(51)));
+    let (client, client_auth) = if spec.v1 { ("appid", "appidacr") } else { ("azp", "azpacr") };
+    claims.text(client, spec.client);
+    claims.text(client_auth, if spec.app { "2" } else { "1" });
+    if spec.app {
+        app_claims(&mut claims, spec);
+    } else {
+        user_claims(&mut claims, spec, dice);
+    }
+    claims.text("rh", &format!("1.A{}.", dice.text(36)));
+    claims.text("tid", tid);
+    if twist == Some(Twist::DuplicateClaim) {
+        claims.text("tid", tid);
+    }
+    claims.text("uti", &dice.text(16));
+    claims.text("ver", if spec.v1 { "1.0" } else { "2.0" });
+    claims.text("xms_ftd", &dice.text(32));
+    claims.finish()
+}
+
+fn app_claims(claims: &mut Members, spec: &Spec<'_>) {
+    claims.text("idtyp", "app");
+    claims.text("oid", &spec.oid);
+    let roles = ["Items.Read.All", "Items.Write.All", "Reports.Read.All", "Metadata.Read.All"];
+    claims.raw("roles", &format!("[\"{}\"]", roles.join("\",\"")));
+    claims.text("sub", &spec.oid);
+}
+
+fn user_claims(claims: &mut Members, spec: &Spec<'_>, dice: &mut Dice) {
+    let groups: Vec<String> = (0..dice.between(2, 6)).map(|_| format!("\"{}\"", dice.guid())).collect();
+    claims.raw("groups", &format!("[{}]", groups.join(",")));
+    if spec.v1 {
+        claims.raw("amr", r#"["pwd","mfa"]"#);
+        claims.text("ipaddr", &spec.client_ip);
+        claims.text("unique_name", &spec.mail);
+        claims.text("upn", &spec.mail);
+    } else {
+        claims.text("preferred_username", &spec.mail);
+    }
+    claims.text("name", &format!("User {:05}", dice.below(100_000)));
+    claims.text("oid", &spec.oid);
+    claims.text("scp", "Items.Read Items.Write access_as_user");
+    claims.text("sid", &dice.guid());
+    claims.text("sub", &dice.text(32));
+}
+
+/// Characters of a signature in a token of an algorithm.
+pub(super) fn signature_characters(alg: Signing) -> usize {
+    match alg {
+        Signing::Rs256 => 342,
+        Signing::Es256 => 86,
+    }
+}

@@ -1,0 +1,176 @@
+//! The planting table: every kind of misuse, with the rules that must fire for it.
+//!
+//! The table is written from the rules' descriptions under the policy that [`super::config`] writes; no code of the
+//! rules is looked at, so that the two can disagree. Every planted request is accepted, so that everything is judged.
+
+use super::keyring::Signer;
+use super::plan::{LogFormat, Signing};
+use super::world::{Style, World};
+
+/// How a token, or its use, differs from a good one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Twist {
+    /// `aud` names another API of the organisation.
+    OtherAudience,
+    /// `aud` is Microsoft Graph.
+    GraphAudience,
+    /// No `aud`.
+    NoAudience,
+    /// Used this many seconds after `exp`.
+    Late(i64),
+    /// Used before `nbf`.
+    Early,
+    /// No `exp`.
+    NoExpiry,
+    /// Used for the data of another tenant.
+    OtherDataTenant,
+    /// The application authorises on the mail-like claim.
+    MailPrincipal,
+    /// One bit of the signature is wrong.
+    FlippedBit,
+    /// `alg` is none in some letter case, and there is no signature.
+    Unsigned,
+    /// A MAC under a secret of the attacker.
+    Mac,
+    /// A MAC under the public key.
+    MacOfPublicKey,
+    /// Rightly signed, with an algorithm that the policy does not list.
+    OtherAlgorithm,
+    /// Rightly signed, without `kid`.
+    NoKid,
+    /// Signed with a key that its issuer never published.
+    UnknownKey,
+    /// Of a tenant that the policy does not allow.
+    ForeignTenant,
+    /// Of a tenant that this API does not admit.
+    TenantElsewhere,
+    /// `iss` names another tenant than `tid`.
+    OtherIssuer,
+    /// `iss` is none that the policy knows.
+    ForeignIssuer,
+    /// The header has `jku`.
+    Jku,
+    /// The header brings its own key, and is signed with it.
+    EmbeddedKey,
+    /// The header has `crit`.
+    Crit,
+    /// A claim stands twice.
+    DuplicateClaim,
+    /// The payload is no JSON object.
+    BrokenPayload,
+    /// The signature is padded.
+    Padded,
+    /// The signature has a character outside the alphabet.
+    ForeignCharacter,
+    /// No JWT at all.
+    Opaque,
+    /// Rightly signed otherwise, with a key that is wrong for the token.
+    WrongKey(Signer),
+}
+
+/// A row of the table.
+pub(super) struct Plant {
+    /// What it is called.
+    pub name: &'static str,
+    /// How it differs from a good token.
+    pub twist: Twist,
+    /// API that it is used at; `None` for any that neither names tenants nor principals.
+    pub style: Option<Style>,
+    /// Every rule above the severity info that must fire for each of its requests.
+    pub rules: &'static [&'static str],
+}
+
+const fn plant(name: &'static str, twist: Twist, rules: &'static [&'static str]) -> Plant {
+    Plant { name, twist, style: None, rules }
+}
+
+const fn plant_at(style: Style, name: &'static str, twist: Twist, rules: &'static [&'static str]) -> Plant {
+    Plant { name, twist, style: Some(style), rules }
+}
+
+/// The table. Kinds are planted in turn, in this order.
+pub(super) const PLANTS: &[Plant] = &[
+    plant("wrong-aud", Twist::OtherAudience, &["wrong-aud"]),
+    plant("expired-use-10-min", Twist::Late(600), &["expired-use"]),
+    plant_at(Style::TenantPath, "cross-tenant-path", Twist::OtherDataTenant, &["cross-tenant-data"]),
+    plant_at(Style::Principal, "email-authz", Twist::MailPrincipal, &["email-authz"]),
+    plant("sig-invalid", Twist::FlippedBit, &["sig-invalid"]),
+    plant("alg-none", Twist::Unsigned, &["alg-none"]),
+    plant("kid-unknown", Twist::UnknownKey, &["kid-unknown"]),
+    plant("tenant-not-allowed", Twist::ForeignTenant, &["tenant-not-allowed"]),
+    plant("graph-token", Twist::GraphAudience, &["graph-token", "wrong-aud"]),
+    plant("expired-use-2-h", Twist::Late(7200), &["expired-use"]),
+    plant("not-yet-valid", Twist::Early, &["not-yet-valid"]),
+    plant("iss-tid-mismatch", Twist::OtherIssuer, &["iss-tid-mismatch"]),
+    plant("alg-symmetric", Twist::Mac, &["alg-symmetric"]),
+    plant("aud-missing", Twist::NoAudience, &["aud-missing"]),
+    plant("exp-missing", Twist::NoExpiry, &["exp-missing"]),
+    plant("hdr-jku", Twist::Jku, &["hdr-jku"]),
+    plant_at(Style::TenantHost, "cross-tenant-host", Twist::OtherDataTenant, &["cross-tenant-data"]),
+    plant("alg-confusion", Twist::MacOfPublicKey, &["alg-confusion"]),
+    plant("alg-unexpected", Twist::OtherAlgorithm, &["alg-unexpected"]),
+    plant("kid-missing", Twist::NoKid, &["kid-missing"]),
+    plant_at(Style::Narrow, "tenant-not-admitted", Twist::TenantElsewhere, &["tenant-not-allowed"]),
+    plant("iss-unknown", Twist::ForeignIssuer, &["iss-unknown"]),
+    plant("hdr-jwk", Twist::EmbeddedKey, &["hdr-jwk", "sig-invalid"]),
+    plant("hdr-crit", Twist::Crit, &["hdr-crit"]),
+    plant("json-duplicate", Twist::DuplicateClaim, &["json-duplicate"]),
+    plant("json-invalid", Twist::BrokenPayload, &["json-invalid"]),
+    plant("b64-noncanonical", Twist::Padded, &["b64-noncanonical"]),
+    plant("b64-invalid", Twist::ForeignCharacter, &["b64-invalid"]),
+    plant("token-opaque", Twist::Opaque, &["token-opaque"]),
+    plant("key-before-publish", Twist::WrongKey(Signer::NotYetPublished), &["key-before-publish"]),
+    plant("key-retired-at-iat", Twist::WrongKey(Signer::Retired), &["key-retired-at-iat"]),
+    plant("key-issuer-mismatch", Twist::WrongKey(Signer::Personal), &["key-issuer-mismatch"]),
+    plant("key-compromised", Twist::WrongKey(Signer::Compromised), &["key-compromised"]),
+];
+
+impl Plant {
+    /// Whether an API is a place where this misuse, and nothing else, shows.
+    pub(super) fn fits(&self, style: Style) -> bool {
+        match self.style {
+            Some(wanted) => style == wanted,
+            None => style == Style::Plain,
+        }
+    }
+
+    /// Whether the misuse can show in this corpus, for a token issued at `issued`; `proven_until` is the last instant
+    /// at which the archive proves that the key to come was not yet published.
+    pub(super) fn is_possible(&self, world: &World, issued: i64, proven_until: i64) -> bool {
+        let rsa = world.alg == Signing::Rs256;
+        world.apis.iter().any(|api| self.fits(api.style))
+            && match self.twist {
+                Twist::OtherAudience => world.apis.len() > 1,
+                Twist::OtherDataTenant | Twist::OtherIssuer | Twist::TenantElsewhere => {
+                    world.tenants.len() > 1
+                }
+                Twist::MailPrincipal => world.format != LogFormat::EnvoyJson,
+                // The spelling of a public key as PEM, and the second algorithm, are at hand for RSA only.
+                Twist::MacOfPublicKey | Twist::OtherAlgorithm => rsa,
+                Twist::WrongKey(Signer::NotYetPublished) => issued + 2 * 3600 < proven_until,
+                _ => true,
+            }
+    }
+}
+
+/// The misuse of a token: every `1 / misuse` tokens one, its kind in turn among the possible ones.
+pub(super) fn plant_of(
+    world: &World,
+    misuse_ppm: u64,
+    token: u64,
+    issued: i64,
+    proven_until: i64,
+) -> Option<&'static Plant> {
+    let planted_before = |token: u64| u128::from(token) * u128::from(misuse_ppm) / 1_000_000;
+    let ordinal = planted_before(token);
+    if planted_before(token + 1) == ordinal {
+        return None;
+    }
+    let turn = usize::try_from(ordinal % u128::try_from(PLANTS.len()).ok()?).ok()?;
+    PLANTS
+        .iter()
+        .cycle()
+        .skip(turn)
+        .take(PLANTS.len())
+        .find(|plant| plant.is_possible(world, issued, proven_until))
+}

@@ -1,0 +1,188 @@
+//! What a token is to be, and how it is to be used, before it is written down.
+
+use super::dice::Dice;
+use super::keyring::{KeyRing, Signer};
+use super::plant::{Plant, Twist};
+use super::world::{Api, Style, TRAFFIC_SECONDS, TRAFFIC_START, World};
+
+/// Seconds by which Entra back-dates `iat` and `nbf` (rules.md section 8, item 6).
+const BACKDATED: i64 = 300;
+/// Seconds before `exp` in which good tokens are no longer used.
+const LAST_USE: i64 = 5;
+
+const USER_AGENTS: [&str; 8] = [
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.1 Safari/605.1.15",
+    "okhttp/5.1.0",
+    "axios/1.13.2",
+    "python-requests/2.32.5",
+    "azsdk-net-Core/1.50.0 (.NET 10.0.0; Linux 6.12)",
+    "contoso-mobile/7.4.1 (Android 16)",
+];
+
+/// A token with the circumstances of its use.
+pub(super) struct Spec<'w> {
+    /// Number of the token in the corpus.
+    pub index: u64,
+    /// The misuse, if it is one.
+    pub plant: Option<&'static Plant>,
+    /// API at which it is used.
+    pub api: &'w Api,
+    /// API that it was issued for.
+    pub issued_for: &'w Api,
+    /// Number of the tenant that issued it.
+    pub tenant: usize,
+    /// Number of the tenant whose data it is used for.
+    pub data_tenant: usize,
+    /// Number of the tenant that `iss` names.
+    pub issuer: usize,
+    /// Whether it is of version 1.
+    pub v1: bool,
+    /// Whether it is an application's own.
+    pub app: bool,
+    /// Who signs it.
+    pub signer: Signer,
+    /// Client application.
+    pub client: &'w str,
+    /// `iat` and `nbf`, in seconds.
+    pub iat: i64,
+    /// `exp`, in seconds.
+    pub exp: i64,
+    /// First and last second of its use, in milliseconds since the epoch.
+    pub used_ms: (i64, i64),
+    /// Object id of the user or the service principal.
+    pub oid: String,
+    /// Mail-like name of the user.
+    pub mail: String,
+    /// Client address.
+    pub client_ip: String,
+    /// User agent.
+    pub user_agent: &'static str,
+}
+
+/// Instant at which a token is issued: spread over the traffic, in order.
+pub(super) fn issued_at(world: &World, index: u64, tokens: u64) -> i64 {
+    let place = |index: u64| {
+        let offset =
+            u128::from(index) * u128::from(TRAFFIC_SECONDS.unsigned_abs()) / u128::from(tokens.max(1));
+        i64::try_from(offset).unwrap_or(TRAFFIC_SECONDS)
+    };
+    let (from, until) = (place(index), place(index + 1));
+    let most = (until - 1).max(from);
+    TRAFFIC_START + Dice::new(world.seed, "issued", index).between(from, most)
+}
+
+impl<'w> Spec<'w> {
+    /// Decides everything about one token; `None` only in a world without APIs.
+    pub(super) fn new(
+        world: &'w World,
+        ring: &KeyRing,
+        index: u64,
+        issued: i64,
+        plant: Option<&'static Plant>,
+    ) -> Option<Self> {
+        let mut dice = Dice::new(world.seed, "token", index);
+        let twist = plant.map(|plant| plant.twist);
+        let api = choose_api(world, plant, &mut dice)?;
+        let issued_for =
+            if twist == Some(Twist::OtherAudience) { other_api(world, api, &mut dice)? } else { api };
+        let tenant = match twist {
+            Some(Twist::ForeignTenant) => World::STRANGER,
+            Some(Twist::TenantElsewhere) => {
+                world.narrow_tenants() + dice.index(world.tenants.len() - world.narrow_tenants())
+            }
+            _ => dice.index(world.tenants_of(api)),
+        };
+        let neighbour = || if tenant + 1 < world.tenants.len() { tenant + 1 } else { 0 };
+        // Keys for personal accounts never sign v1 tokens; the key without `issuer` is one of the v1 documents.
+        let v1 = match twist {
+            Some(Twist::WrongKey(Signer::Personal)) => false,
+            Some(Twist::OtherIssuer) => true,
+            _ => issued_for.v1,
+        };
+        let app = plant.is_none() && dice.chance(160);
+        let signer = signer(ring, twist, issued, &mut dice);
+        let lifetime = if app && dice.chance(300) { 24 * 3600 } else { dice.between(3600, 5400) };
+        let exp = issued + lifetime;
+        let client_index = dice.index(world.clients.len());
+        Some(Self {
+            index,
+            plant,
+            api,
+            issued_for,
+            tenant,
+            data_tenant: if twist == Some(Twist::OtherDataTenant) { neighbour() } else { tenant },
+            issuer: if twist == Some(Twist::OtherIssuer) { neighbour() } else { tenant },
+            v1,
+            app,
+            signer,
+            client: world.clients.get(client_index).map_or("", String::as_str),
+            iat: issued - BACKDATED,
+            exp,
+            used_ms: used(twist, issued, exp),
+            oid: dice.guid(),
+            mail: format!("user{:05}@{}.contoso.example", dice.below(100_000), world.tenant(tenant).label),
+            client_ip: client_ip(&mut dice),
+            user_agent: dice.pick(&USER_AGENTS),
+        })
+    }
+
+    /// The misuse.
+    pub(super) fn twist(&self) -> Option<Twist> {
+        self.plant.map(|plant| plant.twist)
+    }
+
+    /// The key that the application authorised on.
+    pub(super) fn principal(&self, world: &World) -> Option<String> {
+        if self.api.style != Style::Principal {
+            return None;
+        }
+        Some(match self.twist() {
+            Some(Twist::MailPrincipal) => self.mail.clone(),
+            _ => format!("{}:{}", world.tenant(self.tenant).id, self.oid),
+        })
+    }
+}
+
+fn choose_api<'w>(world: &'w World, plant: Option<&Plant>, dice: &mut Dice) -> Option<&'w Api> {
+    let fitting: Vec<&Api> =
+        world.apis.iter().filter(|api| plant.is_none_or(|plant| plant.fits(api.style))).collect();
+    fitting.get(dice.index(fitting.len())).copied()
+}
+
+/// Another API.
+fn other_api<'w>(world: &'w World, api: &Api, dice: &mut Dice) -> Option<&'w Api> {
+    let others: Vec<&Api> = world.apis.iter().filter(|other| other.name != api.name).collect();
+    others.get(dice.index(others.len())).copied()
+}
+
+fn signer(ring: &KeyRing, twist: Option<Twist>, issued: i64, dice: &mut Dice) -> Signer {
+    let due = ring.due(issued, dice);
+    match twist {
+        Some(Twist::WrongKey(signer)) => signer,
+        Some(Twist::UnknownKey | Twist::ForeignIssuer | Twist::EmbeddedKey) => Signer::Attacker,
+        Some(Twist::OtherIssuer) => Signer::VersionOne,
+        _ => due,
+    }
+}
+
+/// First and last instant of the use, in milliseconds.
+fn used(twist: Option<Twist>, issued: i64, exp: i64) -> (i64, i64) {
+    let (from, until) = match twist {
+        Some(Twist::Late(seconds)) => (exp + seconds, exp + seconds + 600),
+        // Twenty-five to fifteen minutes before `nbf`: further than any skew.
+        Some(Twist::Early) => (issued - BACKDATED - 1500, issued - BACKDATED - 900),
+        _ => (issued, exp - LAST_USE),
+    };
+    (from * 1000, until * 1000)
+}
+
+/// An address of the documentation ranges (RFC 5737, RFC 3849).
+fn client_ip(dice: &mut Dice) -> String {
+    if dice.chance(100) {
+        return format!("2001:db8:{:x}::{:x}", dice.below(0xffff), dice.between(1, 0xffff));
+    }
+    let range = dice.pick(&["192.0.2", "198.51.100", "203.0.113"]);
+    format!("{range}.{}", dice.between(1, 254))
+}
