@@ -32,7 +32,7 @@ pub mod findings;
 // Floor 6
 pub mod engine;
 // Floor 7
-// pub mod pipeline;
+pub mod pipeline;
 // Floor 8
 pub mod generate;
 pub mod sink;
