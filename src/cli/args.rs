@@ -102,18 +102,18 @@ pub(super) struct ListingArgs {
 #[command(after_long_help = "Example:\n  tokentrail generate --lines 100000 --misuse 0.01 -o demo/")]
 pub(super) struct GenerateArgs {
     /// Log lines to write
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
-    pub(super) lines: u64,
+    #[arg(long, value_name = "N")]
+    pub(super) lines: Option<u64>,
     /// Seed; the same seed gives the same files everywhere
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(super) seed: u64,
-    /// Log format of the lines (see `formats list`)
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+    /// Log format of the lines: edge-json, nginx or envoy-json
     #[arg(long, value_name = "NAME")]
     pub(super) format: Option<String>,
     /// How many requests use one token, on average
     #[arg(long, value_name = "N")]
     pub(super) reuse: Option<u32>,
-    /// Share of lines with planted misuse, 0 to 1
+    /// Share of tokens that are misused, 0 to 1
     #[arg(long, value_name = "SHARE")]
     pub(super) misuse: Option<f64>,
     /// Tenants that tokens come from
@@ -139,7 +139,7 @@ pub(super) enum KeysCommand {
         /// Key documents (JWKS), exactly as the issuer served them
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
-        /// When they were served: RFC 3339, or `24h` before now
+        /// When they were served: RFC 3339, or a date for some time on that day
         #[arg(long, value_name = "TIME")]
         captured_at: String,
         /// Where they were served: the URL of the key document
