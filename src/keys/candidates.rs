@@ -2,8 +2,8 @@
 
 use super::Authority;
 use super::KeyId;
-use super::history::Key;
 use super::history::KeyHistory;
+use super::key::Key;
 use super::prepared::Fit;
 use crate::codec::algorithm::Algorithm;
 use crate::limits;

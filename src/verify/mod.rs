@@ -1,4 +1,16 @@
-//! Token against keys: the verdict on a signature (contract section 4).
+//! Token against keys: the verdict on a signature (contract section 4), and the memo that spares its second look.
+
+mod confusion;
+mod embedded;
+mod graph;
+mod memo;
+#[cfg(test)]
+mod tests;
+mod verifier;
+
+pub use memo::Memo;
+pub use verifier::Verifier;
+pub use verifier::VerifyItem;
 
 use crate::keys::{Authority, KeyId};
 use std::sync::Arc;
