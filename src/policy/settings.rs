@@ -1,5 +1,6 @@
 //! The policy's values after includes, profiles and operations are merged: what rules read.
 
+use crate::entra;
 use crate::time::Period;
 use std::collections::BTreeMap;
 
@@ -16,8 +17,31 @@ pub struct Tenancy {
     pub partners: Vec<String>,
 }
 
+impl Tenancy {
+    /// A tenant GUID in lower case from a GUID or an alias, in any letter case.
+    pub fn resolve(&self, text: &str) -> Option<String> {
+        if entra::is_guid(text) {
+            return Some(text.to_ascii_lowercase());
+        }
+        self.aliases.get(&text.to_lowercase()).cloned()
+    }
+}
+
 /// What a deployment enforces itself (rules.md 5.6).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Preset {
     /// Microsoft.IdentityModel.
     #[default]
@@ -62,13 +86,32 @@ impl Preset {
     }
 }
 
-/// A class of lifetimes: shortest and longest, in seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A class of lifetimes (`exp` - `iat`): shortest and longest, in seconds, tolerance included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Lifetime {
     /// Shortest, inclusive.
     pub least: i64,
     /// Longest, inclusive.
     pub most: i64,
+}
+
+impl Lifetime {
+    /// The classes without a policy: 60 to 90 min, 2 h, 20 to 28 h (rules.md, rule `lifetime-long`).
+    pub const DEFAULT: [Self; 3] =
+        [Self::class(3600, 5400), Self::class(7200, 7200), Self::class(20 * 3600, 28 * 3600)];
+
+    /// A class from the documented bounds, in seconds: 10 min are allowed on both sides, and 5 min more above, because
+    /// Entra back-dates `iat` by them. A class of one duration is one with equal bounds.
+    pub const fn class(least: i64, most: i64) -> Self {
+        const TOLERANCE: i64 = 600;
+        const BACK_DATING: i64 = 300;
+        Self { least: least.saturating_sub(TOLERANCE), most: most.saturating_add(TOLERANCE + BACK_DATING) }
+    }
+
+    /// True if a lifetime in seconds belongs to the class.
+    pub fn holds(self, lifetime: i64) -> bool {
+        (self.least..=self.most).contains(&lifetime)
+    }
 }
 
 /// `[validation]`, as it applies to the records of one gateway.
@@ -150,7 +193,10 @@ pub struct Gateway {
 }
 
 /// `auth` of an API.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Auth {
     /// A token must be there.
     #[default]
@@ -162,7 +208,20 @@ pub enum Auth {
 }
 
 /// `stage` of an API.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Stage {
     /// Findings count for `--fail-on`.
     #[default]
@@ -182,7 +241,8 @@ impl Stage {
 }
 
 /// `kinds` of an API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum TokenKind {
     /// `delegated`
     Delegated,
@@ -191,7 +251,8 @@ pub enum TokenKind {
 }
 
 /// `issuer-kinds` of an API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum IssuerKindName {
     /// `workforce`
     Workforce,

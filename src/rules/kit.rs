@@ -404,9 +404,8 @@ pub(crate) use rule;
 
 /// Cells from the catalogue's `accepted/denied` notation, for example `C/I` or `I/-`.
 pub(crate) const fn cells_of(text: &str) -> Cells {
-    let bytes = text.as_bytes();
-    assert!(bytes.len() == 3 && bytes[1] == b'/', "cells are written accepted/denied");
-    Cells::new(ascii(bytes[0]), ascii(bytes[2]))
+    let [accepted, b'/', denied] = text.as_bytes() else { panic!("cells are written accepted/denied") };
+    Cells::new(ascii(*accepted), ascii(*denied))
 }
 
 #[expect(clippy::as_conversions, reason = "char::from is not const")]

@@ -1,1 +1,3 @@
-//! Family: authorization.
+//! Family F: authorization data.
+
+pub(super) mod email_authz;

@@ -1,1 +1,1 @@
-//! Family: behaviour.
+//! Family G: behaviour across records.

@@ -1,0 +1,56 @@
+//! `alg-unexpected`
+
+use super::{alg_confusion, alg_none, alg_symmetric};
+use crate::entra;
+use crate::facts::Facts;
+use crate::rules::kit::{Check, Evidence, Reason, rule};
+
+rule! {
+    /// The token names an algorithm that is not expected of its issuer.
+    ///
+    /// Why it matters: Entra signs access tokens with RS256 only. Another algorithm, or the right name in the wrong letter
+    /// case, shows a foreign signer or somebody who probes the validator's algorithm choice.
+    ///
+    /// What to do: list what your issuers use under `validation.algorithms`; let the gateway allow just those.
+    ///
+    /// Known false positives: other issuers that use PS256 or ES256; without a list only issuers of Entra are judged.
+    "alg-unexpected", Form, "H/L", Attack, Proven,
+    references: [
+        "RFC 8725 section 3.1", "https://learn.microsoft.com/entra/identity-platform/access-tokens", "CWE-757",
+    ],
+    needs: [Header],
+    judge: Use(check),
+}
+
+/// What Entra signs access tokens with.
+const ENTRA_ALGORITHMS: &[&str] = &["RS256"];
+
+fn check(facts: &Facts<'_>) -> Check {
+    let (token, context) = (facts.token, facts.context);
+    let checks = [alg_none::check, alg_confusion::check, alg_symmetric::check];
+    if checks.into_iter().any(|check| matches!(check(token, context), Check::Fires(_))) {
+        return Check::Quiet;
+    }
+    let Some(alg) = token.header().and_then(|header| header.alg.as_deref()) else {
+        return Check::NotEvaluable(Reason::CLAIM_ABSENT);
+    };
+    let expected: Vec<&str> = match &facts.validation.algorithms {
+        Some(algorithms) => algorithms.iter().map(String::as_str).collect(),
+        None => match token.claims().map(|claims| claims.iss.as_deref()) {
+            None => return Check::NotEvaluable(Reason::NO_CLAIMS),
+            Some(iss) if iss.and_then(entra::parse_issuer).is_some() => ENTRA_ALGORITHMS.to_vec(),
+            Some(_) => return Check::NotEvaluable(Reason::NOT_STATED),
+        },
+    };
+    if expected.contains(&alg) {
+        return Check::Quiet;
+    }
+    let reason =
+        if expected.iter().any(|name| name.eq_ignore_ascii_case(alg)) { "letter-case" } else { "not-listed" };
+    Check::fires(
+        Evidence::new("The token names a signature algorithm that is not expected of its issuer.")
+            .expected(expected.join(", "))
+            .actual(alg)
+            .fact("reason", reason),
+    )
+}

@@ -1,0 +1,62 @@
+//! `json-duplicate`
+
+use crate::codec::json::Object;
+use crate::facts::{Context, TokenFacts};
+use crate::rules::kit::{Check, Evidence, Reason, rule};
+
+/// Members that lenient validators read in any letter case.
+const SECURITY_MEMBERS: [&str; 11] =
+    ["tid", "oid", "iss", "aud", "exp", "scp", "roles", "azp", "appid", "kid", "alg"];
+
+rule! {
+    /// A member name occurs twice in the header or the payload.
+    ///
+    /// Why it matters: parsers disagree about which occurrence counts, so the gateway may check one value and the API act
+    /// on the other. For the members that decide about access, spellings that differ in letter case count as well.
+    ///
+    /// What to do: treat an accepted request as an attack until the signer is known; let the gateway refuse duplicates.
+    /// The other rules use the last value, as most validators do.
+    ///
+    /// Known false positives: none expected from Entra.
+    "json-duplicate", Form, "H/M", Attack, Proven,
+    references: [
+        "RFC 7515 section 4", "RFC 7515 section 10.12", "RFC 7519 section 4", "RFC 8725 section 2.6", "CWE-436",
+        "ATT&CK T1606",
+    ],
+    needs: [],
+    judge: Token(check),
+}
+
+fn check(token: &TokenFacts, _: Context<'_>) -> Check {
+    let header = token.token.header().map(|header| &header.object);
+    let payload = token.token.claims().map(|claims| &claims.object);
+    for (part, object) in [("header", header), ("payload", payload)] {
+        if let Some(spellings) = object.and_then(duplicates) {
+            let names = spellings.join(", ");
+            return Check::fires(
+                Evidence::new(format!("The token's {part} names one member {} times.", spellings.len()))
+                    .expected("every member name once")
+                    .actual(names)
+                    .fact("part", part)
+                    .fact("occurrences", spellings.len()),
+            );
+        }
+    }
+    match (header, payload) {
+        (Some(_), Some(_)) => Check::Quiet,
+        (None, _) => Check::NotEvaluable(Reason::NO_HEADER),
+        (_, None) => Check::NotEvaluable(Reason::NO_CLAIMS),
+    }
+}
+
+/// The spellings of the first member that occurs more than once, in order of the text.
+fn duplicates(object: &Object) -> Option<Vec<&str>> {
+    object.members.iter().enumerate().find_map(|(at, (name, _))| {
+        let folded = SECURITY_MEMBERS.iter().any(|member| member.eq_ignore_ascii_case(name));
+        let same = |other: &str| if folded { other.eq_ignore_ascii_case(name) } else { other == name };
+        let later =
+            object.members.iter().skip(at + 1).map(|(other, _)| other.as_str()).filter(|other| same(other));
+        let spellings: Vec<_> = std::iter::once(name.as_str()).chain(later).collect();
+        (spellings.len() > 1).then_some(spellings)
+    })
+}

@@ -1,0 +1,121 @@
+//! When a rule speaks: what it needs, where it is silent, and how severe its finding is.
+
+use super::kit::{Category, Check, Evidence, Judge, Need, Reason, Rule, Severity};
+use crate::facts::{Context, Facts, JudgedTime, Outcome, TokenFacts};
+use crate::policy::{ApiSettings, Auth, Policy};
+use crate::record::TimeIs;
+use crate::verify::Verdict;
+
+/// The input of the run that a rule lacks, as run.json names it (`keys`, `policy`, `policy: audiences`); `None` if the
+/// rule can run.
+pub fn missing(rule: &Rule, context: Context<'_>) -> Option<&'static str> {
+    rule.needs.iter().find_map(|need| missing_input(*need, context))
+}
+
+fn missing_input(need: Need, context: Context<'_>) -> Option<&'static str> {
+    let stated = |name: &'static str, states: fn(&Policy) -> bool| match context.policy {
+        None => Some("policy"),
+        Some(policy) => (!states(policy)).then_some(name),
+    };
+    match need {
+        Need::Claims | Need::Header | Need::Time => None,
+        Need::Keys => context.keys.is_none().then_some("keys"),
+        Need::Policy => stated("policy", |_| true),
+        Need::Audiences => {
+            stated("policy: audiences", |policy| policy.apis().iter().any(|api| api.audiences.is_some()))
+        }
+        Need::Tenants => stated("policy: tenancy.allowed or tenants", |policy| {
+            policy.tenancy().allowed.is_some() || policy.apis().iter().any(|api| api.tenants.is_some())
+        }),
+        Need::AuthorizesOn => stated("policy: authorizes-on", |policy| {
+            policy.apis().iter().any(|api| api.authorizes_on.is_some())
+        }),
+        Need::CompromisedKeys => {
+            stated("policy: keys.compromised", |policy| !policy.keys().compromised.is_empty())
+        }
+    }
+}
+
+/// True where a rule has nothing to say about a request, whatever the token holds: time, audience and authorization
+/// rules on public routes (rules.md 2.10), and all but form, signature and behaviour rules on a forgery that was
+/// refused (rules.md 1.3 and 2.11).
+pub fn silenced(rule: &Rule, facts: &Facts<'_>) -> bool {
+    let public = facts.api.is_some_and(|api| api.auth == Auth::None)
+        && matches!(rule.category, Category::Time | Category::Audience | Category::Authorization);
+    let forgery = matches!(facts.verdict, Verdict::Invalid | Verdict::Unsigned);
+    let refused = forgery
+        && facts.outcome == Outcome::DeniedAuthn
+        && !matches!(rule.category, Category::Form | Category::Signature | Category::Behaviour);
+    public || refused
+}
+
+impl Rule {
+    /// Judges a token alone, for rules of [`Judge::Token`]; quiet for every other rule. The result holds for all its
+    /// requests that [`silenced`] lets through.
+    pub fn judge_token(&self, token: &TokenFacts, context: Context<'_>) -> Check {
+        let Judge::Token(check) = self.judge else { return Check::Quiet };
+        match self.needs.iter().find_map(|need| lacking_in_token(*need, token)) {
+            Some(reason) => Check::NotEvaluable(reason),
+            None => check(token, context),
+        }
+    }
+
+    /// Judges one use of a token, for rules of [`Judge::Use`] and [`Judge::Token`]; quiet for rules over many requests
+    /// and where the rule is [`silenced`].
+    pub fn judge_use(&self, facts: &Facts<'_>) -> Check {
+        if silenced(self, facts) {
+            return Check::Quiet;
+        }
+        let Judge::Use(check) = self.judge else { return self.judge_token(facts.token, facts.context) };
+        let lacking =
+            |need: &Need| lacking_in_token(*need, facts.token).or_else(|| lacking_in_use(*need, facts));
+        match self.needs.iter().find_map(lacking) {
+            Some(reason) => Check::NotEvaluable(reason),
+            None => check(facts),
+        }
+    }
+
+    /// The severity of a finding at a request; `None` if the catalogue has none for this outcome.
+    ///
+    /// Findings of the time family are one step lower where only the end of the request is known.
+    pub fn severity(
+        &self,
+        evidence: &Evidence,
+        outcome: Outcome,
+        time: Option<JudgedTime>,
+    ) -> Option<Severity> {
+        let severity = evidence.cells.unwrap_or(self.cells).at(outcome, self.category)?;
+        let by_end = self.category == Category::Time && time.is_some_and(|time| time.is == TimeIs::End);
+        Some(if by_end { severity.lowered() } else { severity })
+    }
+}
+
+/// What of a need the token does not give.
+fn lacking_in_token(need: Need, token: &TokenFacts) -> Option<Reason> {
+    match need {
+        Need::Claims => token.claims().is_none().then_some(Reason::NO_CLAIMS),
+        Need::Header => {
+            // The header of an encrypted token speaks of encryption (RFC 7516 section 4), not of a signature.
+            let unsigned_form = matches!(token.signature.verdict, Verdict::Opaque | Verdict::Encrypted);
+            (unsigned_form || token.header().is_none()).then_some(Reason::NO_HEADER)
+        }
+        _ => None,
+    }
+}
+
+/// What of a need the record or its policy entry does not give.
+fn lacking_in_use(need: Need, facts: &Facts<'_>) -> Option<Reason> {
+    match need {
+        Need::Time => facts.time.is_none().then_some(Reason::NO_TIME),
+        Need::Audiences => unstated(facts.api, |api| api.audiences.is_some()),
+        Need::AuthorizesOn => unstated(facts.api, |api| api.authorizes_on.is_some()),
+        _ => None,
+    }
+}
+
+fn unstated(api: Option<&ApiSettings>, states: fn(&ApiSettings) -> bool) -> Option<Reason> {
+    match api {
+        None => Some(Reason::NO_API),
+        Some(api) => (!states(api)).then_some(Reason::NOT_STATED),
+    }
+}

@@ -1,0 +1,120 @@
+//! `key-issuer-mismatch`
+
+use super::VerifyingKey;
+use crate::entra;
+use crate::facts::{Context, TokenFacts};
+use crate::keys::Listing;
+use crate::rules::kit::{Check, Evidence, Reason, rule};
+use crate::token::Claims;
+
+rule! {
+    /// The key that verifies the token is published for another issuer.
+    ///
+    /// Why it matters: Entra publishes keys of personal accounts and of organisations side by side; only the key's
+    /// `issuer` property tells them apart. In the Storm-0558 attack a consumer key signed tokens of enterprises, and
+    /// validators that checked the signature alone accepted them.
+    ///
+    /// What to do: treat the token as forged with a genuine key. Turn on the issuer check of signing keys in the
+    /// validator, and tell Microsoft.
+    ///
+    /// Known false positives: none known where the property is present. v1 tokens are compared with the v2 issuer of the
+    /// same tenant and cloud, as Microsoft's libraries do; archives of v1 documents alone cannot answer.
+    "key-issuer-mismatch", Signature, "C/H", Attack, Proven,
+    references: [
+        "RFC 8725 section 3.8", "OWASP API2:2023", "CWE-346", "CWE-347", "ATT&CK T1606",
+        "https://learn.microsoft.com/entra/identity-platform/access-tokens",
+    ],
+    needs: [Claims, Keys],
+    judge: Token(check),
+}
+
+/// Stands for the tenant in the `issuer` of keys that serve many.
+const TEMPLATE: &str = "{tenantid}";
+
+fn check(token: &TokenFacts, context: Context<'_>) -> Check {
+    let key = match VerifyingKey::of(token, context) {
+        Ok(key) => key,
+        Err(check) => return check,
+    };
+    let Some(claims) = token.claims() else { return Check::NotEvaluable(Reason::NO_CLAIMS) };
+    let (Some(iss), Some(tenant)) = (claims.iss.as_deref(), claims.tenant()) else {
+        return Check::NotEvaluable(Reason::CLAIM_ABSENT);
+    };
+    let listings: Vec<&Listing> = key
+        .keys
+        .key(key.id)
+        .listings
+        .iter()
+        .filter(|listing| key.authority.sources.contains(&listing.source))
+        .collect();
+    let stated: Vec<&str> =
+        listings.iter().flat_map(|listing| listing.issuers.iter().flatten()).map(String::as_str).collect();
+    if personal_key_on_v1(&key, &listings, &stated, claims) {
+        let evidence =
+            Evidence::new("A key of personal accounts signs a v1 token, which personal accounts never have.")
+                .expected("a key of work or school accounts")
+                .actual(entra::PERSONAL_TENANT);
+        return Check::fires(key.describe(evidence, None));
+    }
+    if stated.is_empty() {
+        return Check::NotEvaluable(Reason::NO_KEY_ISSUER);
+    }
+    let mut right = vec![iss.to_owned()];
+    right.extend(v2_issuers(iss, &tenant));
+    let published: Vec<String> = stated.iter().map(|issuer| filled(issuer, &tenant)).collect();
+    if published.iter().any(|issuer| right.contains(issuer)) {
+        return Check::Quiet;
+    }
+    let actual = published.first().cloned().unwrap_or_default();
+    let evidence = Evidence::new("The key that verifies the token is published for another issuer.")
+        .expected(right.join(", "))
+        .actual(actual)
+        .fact("key_issuers", stated);
+    Check::fires(key.describe(evidence, None))
+}
+
+/// The v2 issuers of a tenant in the clouds that an issuer can belong to.
+fn v2_issuers(iss: &str, tenant: &str) -> Vec<String> {
+    let clouds = entra::parse_issuer(iss).map(|issuer| issuer.clouds).unwrap_or_default();
+    clouds
+        .iter()
+        .filter_map(|cloud| cloud.v2_host())
+        .map(|host| format!("https://{host}/{tenant}/v2.0"))
+        .collect()
+}
+
+/// An `issuer` property with the tenant put in, whatever the letter case of the template.
+fn filled(issuer: &str, tenant: &str) -> String {
+    // ASCII lower case keeps every byte where it is.
+    match issuer.to_ascii_lowercase().find(TEMPLATE) {
+        Some(at) => {
+            let (head, tail) = (issuer.get(..at), issuer.get(at + TEMPLATE.len()..));
+            format!("{}{tenant}{}", head.unwrap_or_default(), tail.unwrap_or_default())
+        }
+        None => issuer.to_owned(),
+    }
+}
+
+/// True for a v1 token of an Entra issuer whose key belongs to personal accounts (rules.md 4.1): every issuer property
+/// says so, or only sources of personal accounts list it while others of the authority were captured.
+fn personal_key_on_v1(
+    key: &VerifyingKey<'_>,
+    listings: &[&Listing],
+    stated: &[&str],
+    claims: &Claims,
+) -> bool {
+    let v1 = claims.iss.as_deref().and_then(entra::parse_issuer).is_some_and(|issuer| issuer.version == 1);
+    if !v1 {
+        return false;
+    }
+    if !stated.is_empty() {
+        return stated.iter().all(|issuer| issuer.to_ascii_lowercase().contains(entra::PERSONAL_TENANT));
+    }
+    let personal = |name: &str| {
+        name.split(['/', '?']).any(|part| {
+            part.eq_ignore_ascii_case("consumers") || part.eq_ignore_ascii_case(entra::PERSONAL_TENANT)
+        })
+    };
+    listings.iter().all(|listing| personal(key.keys.source_name(listing.source)))
+        && key.authority.sources.iter().any(|source| !personal(key.keys.source_name(*source)))
+}

@@ -1,0 +1,30 @@
+//! `exp-missing`
+
+use crate::codec::json::Value;
+use crate::facts::{Context, TokenFacts};
+use crate::rules::kit::{Check, Evidence, Reason, rule};
+
+rule! {
+    /// The token has no expiry time.
+    ///
+    /// Why it matters: it works for ever, wherever a validator takes a missing `exp` for "never expires", as Envoy does by
+    /// default. Entra always writes `exp`.
+    ///
+    /// What to do: let the gateway require `exp`; find the issuer of the token.
+    ///
+    /// Known false positives: none for Entra.
+    "exp-missing", Time, "H/L", Overreach, Strong,
+    references: ["RFC 9068 section 2.2", "RFC 8725 section 3.10", "CWE-613", "ATT&CK T1606"],
+    needs: [Claims],
+    judge: Token(check),
+}
+
+fn check(token: &TokenFacts, _: Context<'_>) -> Check {
+    let Some(claims) = token.claims() else { return Check::NotEvaluable(Reason::NO_CLAIMS) };
+    match claims.member("exp") {
+        None | Some(Value::Null) => {
+            Check::fires(Evidence::new("The token has no expiry time.").expected("exp, a time in seconds"))
+        }
+        Some(_) => Check::Quiet,
+    }
+}

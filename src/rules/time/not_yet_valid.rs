@@ -1,0 +1,53 @@
+//! `not-yet-valid`
+
+use super::{band, stamped};
+use crate::facts::Facts;
+use crate::policy::Preset;
+use crate::rules::kit::{Check, Evidence, Reason, rule};
+use crate::time::{SECOND, UtcMicros};
+
+rule! {
+    /// The token was used before it became valid.
+    ///
+    /// Why it matters: Entra dates `nbf` back by about five minutes, so a genuine token is never early. An early one has
+    /// invented times, or the log's clock is behind.
+    ///
+    /// What to do: compare the gateway's clock; if it is right, look at the signature and at who sent the token.
+    ///
+    /// Known false positives: clocks that run behind.
+    "not-yet-valid", Time, "H/I", Overreach, Strong,
+    references: [
+        "RFC 7519 section 4.1.5", "https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference",
+        "CWE-345", "ATT&CK T1606",
+    ],
+    needs: [Claims, Time],
+    judge: Use(check),
+}
+
+fn check(facts: &Facts<'_>) -> Check {
+    let Some(time) = facts.time else { return Check::NotEvaluable(Reason::NO_TIME) };
+    let Some(nbf) = facts.token.claims().and_then(|claims| claims.nbf) else {
+        return Check::NotEvaluable(Reason::CLAIM_ABSENT);
+    };
+    let nbf = UtcMicros::from_seconds(nbf);
+    let skew = facts.validation.skew();
+    if time.at >= nbf.plus(-skew) {
+        return Check::Quiet;
+    }
+    let early = nbf.0.saturating_sub(time.at.0);
+    let refused_by: Vec<&str> = Preset::ALL
+        .into_iter()
+        .filter(|preset| time.at < nbf.plus(-preset.skew()))
+        .map(Preset::name)
+        .collect();
+    let evidence = Evidence::new("The token was used before it became valid.")
+        .expected(format!("a use from {}", nbf.plus(-skew)))
+        .actual(time.at.to_string())
+        .fact("nbf", nbf.to_string())
+        .fact("early_by_s", early.div_euclid(SECOND))
+        .fact("band", band(early))
+        .fact("preset", facts.validation.preset.name())
+        .fact("skew_s", skew.div_euclid(SECOND))
+        .fact("refused_by", refused_by);
+    Check::fires(stamped(evidence, time))
+}
