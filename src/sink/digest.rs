@@ -80,29 +80,30 @@ fn sorted(value: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Totals;
+    use crate::engine::{Concluded, Totals};
+    use crate::pipeline::Outcome;
     use crate::sink::manifest::{Given, Written};
     use crate::time::UtcMicros;
 
-    fn manifest(totals: &Totals) -> Manifest {
-        Manifest::new(&Given::default(), Vec::new(), totals, false, Written::default())
+    fn manifest(totals: Totals) -> Manifest {
+        let outcome = Outcome { concluded: Concluded { totals, ..Concluded::default() }, ..Outcome::default() };
+        Manifest::new(&Given::default(), &outcome, Written::default())
     }
 
     #[test]
     fn only_results_count() {
-        let totals = Totals::default();
-        let a = manifest(&totals);
-        let mut b = manifest(&totals);
+        let a = manifest(Totals::default());
+        let mut b = manifest(Totals::default());
         b.finish(UtcMicros(5), UtcMicros(6), 3);
         b.arguments.push("-j4".into());
         assert_eq!(of(&a), of(&b));
         assert_eq!(a.result_digest, of(&a));
-        assert_ne!(a.result_digest, manifest(&Totals { uncovered: 1, ..Totals::default() }).result_digest);
+        assert_ne!(a.result_digest, manifest(Totals { uncovered: 1, ..Totals::default() }).result_digest);
     }
 
     #[test]
     fn the_text_is_sorted_and_without_white_space() {
-        let text = canonical(&manifest(&Totals::default())).to_string();
+        let text = canonical(&manifest(Totals::default())).to_string();
         assert!(text.starts_with(r#"{"counts":{"all":{"absent""#) || text.starts_with(r#"{"counts":{"all":{"#), "{text}");
         let names: Vec<usize> = ["\"counts\"", "\"filters\"", "\"formats\"", "\"keys\"", "\"policy\"", "\"watch\""]
             .iter()

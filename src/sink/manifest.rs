@@ -1,14 +1,14 @@
 //! `run.json`: what was read, with what, how, and what came out (contract section 7).
 //!
 //! Members, in this order: `schema_version`; `tool` (`name`, `version`, `commit`); `arguments` (secrets removed);
-//! `started_at`, `ended_at` (RFC 3339, UTC); `exit_code`; `completeness` (`status`: `complete` or `partial`; `sentence`;
-//! `reasons`); `result_digest` (see [`crate::sink::digest`]); `policy`, `keys`, `formats`, `watch` (files with their
+//! `started_at`, `ended_at` (RFC 3339, UTC); `exit_code`; `completeness` (`status`: `complete` or `partial`; `sentence`); `result_digest` (see [`crate::sink::digest`]); `policy`, `keys`, `formats`, `watch` (files with their
 //! `sha256`); `filters`; `counts` (all inputs together); `inputs`; `gateways`; `rules` (`run`, `skipped`: rule to missing
 //! input, `not_evaluable`: rule to reason to records); `verdicts` (`uses`, `tokens`: verdict to number);
 //! `distinct_tokens`; `findings`, `problems` (rule to severity to number); `uncovered`; `ambiguous` (api to records);
 //! `output` (`files` with `name`, `table`, `rows`, `bytes`, `sha256`; `occurrences_not_written`). Times are UTC.
 
 use crate::engine::{Filters, InputCounts, Totals};
+use crate::pipeline::{InputReport, Outcome, Packing};
 use crate::policy::Gateway;
 use crate::redact;
 use crate::sink::completeness::Completeness;
@@ -115,8 +115,12 @@ pub struct Input {
     pub status: &'static str,
     /// Why it is not complete.
     pub error: Option<Text>,
-    /// Size as stored, in bytes.
-    pub bytes: Option<u64>,
+    /// Bytes as stored that were read.
+    pub bytes: u64,
+    /// Bytes after decompression.
+    pub bytes_decompressed: u64,
+    /// `plain`, `gzip` or `zstd`.
+    pub packing: Option<Packing>,
     /// SHA-256 of the bytes as stored.
     pub sha256: Option<String>,
     /// Its gateway.
@@ -125,11 +129,34 @@ pub struct Input {
     pub format: Option<Text>,
     /// Why that format was taken.
     pub format_reason: Option<Text>,
+    /// Lines, whether or not they are units.
+    pub lines: i64,
     /// What became of its units.
     #[serde(flatten)]
     pub counts: Counts,
     /// The line of configuration that would log tokens, where none was found.
     pub hint: Option<Text>,
+}
+
+impl From<&InputReport> for Input {
+    fn from(report: &InputReport) -> Self {
+        let text = |text: &Option<String>| text.as_ref().map(Text::from);
+        Self {
+            source: Text::from(&report.source),
+            status: report.status.name(),
+            error: text(&report.error),
+            bytes: report.bytes,
+            bytes_decompressed: report.bytes_decompressed,
+            packing: report.packing,
+            sha256: report.sha256.clone(),
+            gateway: text(&report.gateway),
+            format: text(&report.format),
+            format_reason: text(&report.format_reason),
+            lines: report.lines,
+            counts: Counts::from(&report.counts),
+            hint: text(&report.hint),
+        }
+    }
 }
 
 /// What became of units; see [`InputCounts`].
@@ -313,9 +340,8 @@ pub struct Manifest {
 
 impl Manifest {
     /// The manifest of what a run was given, read and wrote. `exit_code` is set by [`Manifest::finish`].
-    pub fn new(given: &Given, inputs: Vec<Input>, totals: &Totals, interrupted: bool, output: Written) -> Self {
-        let gateways = gateways(given, totals);
-        let completeness = Completeness::of(given, &inputs, &gateways, totals, interrupted);
+    pub fn new(given: &Given, outcome: &Outcome, output: Written) -> Self {
+        let totals = &outcome.concluded.totals;
         let mut manifest = Self {
             schema_version: SCHEMA_VERSION,
             tool: Tool::this(),
@@ -323,7 +349,7 @@ impl Manifest {
             started_at: UtcMicros(0),
             ended_at: UtcMicros(0),
             exit_code: 0,
-            completeness,
+            completeness: Completeness::of(given, outcome),
             result_digest: String::new(),
             policy: given.policy.clone(),
             keys: given.keys.clone(),
@@ -331,8 +357,8 @@ impl Manifest {
             watch: given.watch.clone(),
             filters: FilterReport::from(&given.filters),
             counts: Counts::from(&totals.counts),
-            inputs,
-            gateways,
+            inputs: outcome.inputs.iter().map(Input::from).collect(),
+            gateways: gateways(given, totals),
             rules: RuleReport {
                 run: totals.rules_run.clone(),
                 skipped: totals.rules_skipped.clone(),
@@ -475,7 +501,7 @@ mod tests {
     #[test]
     fn the_manifest_is_stable_json() {
         let given = Given { arguments: vec!["audit".to_owned(), "logs".to_owned()], ..Given::default() };
-        let mut manifest = Manifest::new(&given, Vec::new(), &Totals::default(), false, Written::default());
+        let mut manifest = Manifest::new(&given, &Outcome::default(), Written::default());
         manifest.finish(UtcMicros(0), UtcMicros(1_500_000), 0);
         let text = manifest.to_json().unwrap();
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();

@@ -5,6 +5,7 @@ mod digest;
 mod manifest;
 mod output;
 mod parquet;
+mod result;
 mod summary;
 mod text;
 
@@ -15,5 +16,6 @@ pub use manifest::{
 };
 pub use output::{MANIFEST, OutputDir, OutputError, Published};
 pub use parquet::{TableFile, TableWriter, file_name};
+pub use result::{ResultWriter, Tabled, WriteError};
 pub use summary::{View, summary};
 pub use text::{Align, counted, grouped, table, visible};

@@ -99,6 +99,11 @@ impl OutputDir {
         Ok(Self { staging, parent: parent.to_owned(), name: name.to_owned() })
     }
 
+    /// The staging directory.
+    pub fn path(&self) -> &Path {
+        self.staging.path()
+    }
+
     /// Makes an empty file of the result, readable by its owner only.
     pub fn file(&self, name: &str) -> Result<File, OutputError> {
         let path = self.staging.path().join(name);

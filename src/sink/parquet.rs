@@ -92,27 +92,38 @@ impl<R: Row> TableWriter<R> {
         for row in rows {
             self.waiting.push(row);
             if self.waiting.len() == limits::TABLE_BATCH_ROWS {
-                self.encode()?;
+                self.flush()?;
             }
         }
         Ok(())
     }
 
+    /// Writes a whole table, all at once.
+    pub fn write_all(mut self, rows: &[R]) -> Result<TableFile, ParquetError> {
+        for batch in rows.chunks(limits::TABLE_BATCH_ROWS) {
+            self.encode(batch)?;
+        }
+        self.finish()
+    }
+
     /// Ends the table and makes the file durable.
     pub fn finish(mut self) -> Result<TableFile, ParquetError> {
         if !self.waiting.is_empty() {
-            self.encode()?;
+            self.flush()?;
         }
         let (bytes, sha256) = self.writer.into_inner()?.finish()?;
         let table = R::TABLE.name();
         Ok(TableFile { name: file_name(R::TABLE), table, rows: self.rows, bytes, sha256 })
     }
 
-    fn encode(&mut self) -> Result<(), ParquetError> {
-        self.rows += u64::try_from(self.waiting.len()).unwrap_or(u64::MAX);
-        let batch = R::batch(&self.waiting)?;
-        self.waiting.clear();
-        self.writer.write(&batch)
+    fn flush(&mut self) -> Result<(), ParquetError> {
+        let rows = std::mem::take(&mut self.waiting);
+        self.encode(&rows)
+    }
+
+    fn encode(&mut self, rows: &[R]) -> Result<(), ParquetError> {
+        self.rows += u64::try_from(rows.len()).unwrap_or(u64::MAX);
+        self.writer.write(&R::batch(rows)?)
     }
 }
 
@@ -236,6 +247,8 @@ mod tests {
         let whole = write(&folder.path().join("a"), [(0..rows).map(reject).collect()]);
         let single = write(&folder.path().join("b"), (0..rows).map(|line| vec![reject(line)]));
         assert_eq!(whole, single);
+        let writer = TableWriter::new(File::create(folder.path().join("c")).unwrap()).unwrap();
+        assert_eq!(whole, writer.write_all(&(0..rows).map(reject).collect::<Vec<_>>()).unwrap());
         assert_eq!(whole.rows, u64::try_from(rows).unwrap());
         let bytes = std::fs::read(folder.path().join("a")).unwrap();
         assert_eq!(whole.sha256, redact::hex(digest::digest(&digest::SHA256, &bytes).as_ref()));

@@ -104,6 +104,9 @@ fn read(manifest: &Manifest) -> String {
         grouped(counts.repaired),
     );
     out.push_str(&indented(&inputs(&manifest.inputs)));
+    for note in manifest.keys.iter().flat_map(|keys| &keys.notes) {
+        let _ = writeln!(out, "  keys: {}", visible(note.as_str()));
+    }
     out
 }
 
@@ -281,8 +284,9 @@ fn paint(view: View<'_>, colour: &str, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{InputCounts, Totals};
+    use crate::engine::{Concluded, InputCounts, Totals};
     use crate::facts::Outcome;
+    use crate::pipeline::Outcome as Run;
     use crate::rules::Confidence;
     use crate::sink::manifest::{Counts, Given, Written};
 
@@ -293,19 +297,24 @@ mod tests {
             source: "logs/a\u{1b}.log".into(),
             status: "complete",
             error: None,
-            bytes: Some(10),
+            bytes: 10,
+            bytes_decompressed: 10,
+            packing: None,
             sha256: None,
             gateway: None,
             format: Some("nginx".into()),
             format_reason: None,
+            lines: 5,
             counts: Counts { records: 5, ..Counts::default() },
             hint: hint.map(Into::into),
         }
     }
 
     fn manifest(counts: InputCounts) -> Manifest {
-        let totals = Totals { counts, ..Totals::default() };
-        Manifest::new(&Given::default(), vec![input(Some("log_format …"))], &totals, false, Written::default())
+        let concluded = Concluded { totals: Totals { counts, ..Totals::default() }, ..Concluded::default() };
+        let run = Run { concluded, ..Run::default() };
+        let manifest = Manifest::new(&Given::default(), &run, Written::default());
+        Manifest { inputs: vec![input(Some("log_format …"))], ..manifest }
     }
 
     #[test]
