@@ -11,8 +11,8 @@ use super::{Engine, Input, Partial, Rows, distinct};
 use crate::entra;
 use crate::facts::{DataTenant, Facts, JudgedTime, Outcome};
 use crate::policy::{ApiMatch, Request, Stage};
-use crate::record::{Presence, Record, TimeIs};
-use crate::rules::kit::{Category, Check, Evidence, Reason, Severity};
+use crate::record::{Presence, Record};
+use crate::rules::kit::{Check, Evidence, Reason, Severity};
 use crate::rules::{self, Rule};
 use crate::time::UtcMicros;
 use std::borrow::Cow;
@@ -203,7 +203,7 @@ impl Engine {
     }
 
     /// Runs every rule on a use; true if one of them could not look.
-    fn run_rules(&self, uses: &Use<'_>, partial: &mut Partial, rows: &mut Rows) -> bool {
+    fn run_rules(&self, uses: &Use<'_, '_>, partial: &mut Partial, rows: &mut Rows) -> bool {
         let mut not_evaluable = false;
         for (at, check) in &uses.entry.checks {
             if let Some(rule) = self.rules.get(*at) {
@@ -228,7 +228,7 @@ impl Engine {
         at: usize,
         rule: &'static Rule,
         check: Cow<'_, Check>,
-        uses: &Use<'_>,
+        uses: &Use<'_, '_>,
         partial: &mut Partial,
         rows: &mut Rows,
     ) -> bool {
@@ -241,7 +241,7 @@ impl Engine {
                 true
             }
             Check::Fires(evidence) => {
-                if let Some(severity) = severity(rule, evidence, uses.facts) {
+                if let Some(severity) = rule.severity(evidence, uses.facts.outcome, uses.facts.time) {
                     self.fire(at, rule, evidence, severity, uses, partial, rows);
                 }
                 false
@@ -256,7 +256,7 @@ impl Engine {
         rule: &'static Rule,
         evidence: &Evidence,
         severity: Severity,
-        uses: &Use<'_>,
+        uses: &Use<'_, '_>,
         partial: &mut Partial,
         rows: &mut Rows,
     ) {
@@ -317,18 +317,11 @@ impl Engine {
 
 /// A use of a token while its rules run.
 #[derive(Clone, Copy)]
-struct Use<'u> {
+struct Use<'u, 'p> {
     facts: &'u Facts<'u>,
     entry: &'u Entry,
     token: TokenNumber,
-    place: &'u Place<'u>,
-}
-
-/// The severity of a finding at this request, if there is one.
-fn severity(rule: &Rule, evidence: &Evidence, facts: &Facts<'_>) -> Option<Severity> {
-    let severity = evidence.cells.unwrap_or(rule.cells).at(facts.outcome, rule.category)?;
-    let only_end = facts.time.is_some_and(|time| time.is == TimeIs::End);
-    Some(if rule.category == Category::Time && only_end { severity.lowered() } else { severity })
+    place: &'u Place<'p>,
 }
 
 /// Notes by how much a validly signed token was used before it was issued, as its gateway's clock has it.

@@ -21,15 +21,11 @@ fn missing_input(need: Need, context: Context<'_>) -> Option<&'static str> {
         Need::Claims | Need::Header | Need::Time => None,
         Need::Keys => context.keys.is_none().then_some("keys"),
         Need::Policy => stated("policy", |_| true),
-        Need::Audiences => {
-            stated("policy: audiences", |policy| policy.apis().iter().any(|api| api.audiences.is_some()))
-        }
+        Need::Audiences => stated("policy: audiences", Policy::states_audiences),
         Need::Tenants => stated("policy: tenancy.allowed or tenants", |policy| {
-            policy.tenancy().allowed.is_some() || policy.apis().iter().any(|api| api.tenants.is_some())
+            policy.tenancy().allowed.is_some() || policy.states_tenants()
         }),
-        Need::AuthorizesOn => stated("policy: authorizes-on", |policy| {
-            policy.apis().iter().any(|api| api.authorizes_on.is_some())
-        }),
+        Need::AuthorizesOn => stated("policy: authorizes-on", Policy::states_authorizes_on),
         Need::CompromisedKeys => {
             stated("policy: keys.compromised", |policy| !policy.keys().compromised.is_empty())
         }
