@@ -207,9 +207,9 @@ pub(super) struct ExplainArgs {
 pub(super) enum FormatsCommand {
     /// List the log formats
     List {
-        /// File with formats of your own (repeatable)
+        /// File with formats of your own
         #[arg(long, value_name = "FILE")]
-        formats: Vec<PathBuf>,
+        formats: Option<PathBuf>,
         #[command(flatten)]
         listing: ListingArgs,
     },
@@ -217,18 +217,18 @@ pub(super) enum FormatsCommand {
     Show {
         /// Name of the format
         name: String,
-        /// File with formats of your own (repeatable)
+        /// File with formats of your own
         #[arg(long, value_name = "FILE")]
-        formats: Vec<PathBuf>,
+        formats: Option<PathBuf>,
     },
     /// Say which format files have, and why
     Detect {
         /// Log files, directories, globs, or - for standard input
         #[arg(required = true, value_name = "FILE")]
         files: Vec<String>,
-        /// File with formats of your own (repeatable)
+        /// File with formats of your own
         #[arg(long, value_name = "FILE")]
-        formats: Vec<PathBuf>,
+        formats: Option<PathBuf>,
         #[command(flatten)]
         listing: ListingArgs,
     },

@@ -1,12 +1,20 @@
 //! The command line: one file a subcommand.
 
 mod args;
+mod audit;
 mod clock;
 mod completions;
 mod console;
 mod exit;
+mod formats;
+mod generate;
+mod inspect;
+mod keys;
 mod man;
+mod policy;
+mod progress;
 mod rules;
+mod signals;
 
 use args::{Cli, Command};
 use clap::error::ErrorKind;
@@ -37,10 +45,15 @@ pub(crate) fn main() -> ExitCode {
 
 fn run(command: Command, console: &Console) -> Outcome {
     match command {
+        Command::Audit(args) => audit::run(&args, console),
+        Command::Generate(args) => generate::run(&args, console),
+        Command::Keys(command) => keys::run(&command, console),
+        Command::Policy(command) => policy::run(&command, console),
+        Command::Formats(command) => formats::run(&command),
         Command::Rules(command) => rules::run(&command),
+        Command::Inspect(args) => inspect::run(&args),
         Command::Completions { shell } => completions::run(shell),
         Command::Man => man::run(),
-        _ => Err(exit::Failure::say("not yet")),
     }
 }
 

@@ -52,9 +52,9 @@ pub(in crate::cli) struct Input {
     /// Without it, each file's format is detected from its first records.
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) input_format: Option<String>,
-    /// File with formats of your own (repeatable)
+    /// File with formats of your own
     #[arg(long, value_name = "FILE")]
-    pub(in crate::cli) formats: Vec<PathBuf>,
+    pub(in crate::cli) formats: Option<PathBuf>,
     /// Longest line in bytes [default: 8M]
     ///
     /// A longer one is counted as rejected, and the run as incomplete.
