@@ -33,3 +33,5 @@ pub const COVERAGE_DAYS: i64 = 7;
 /// Rows that a table writer holds before it hands them to the Parquet encoder; fixed, so that files do not depend on
 /// how the input was cut.
 pub const TABLE_BATCH_ROWS: usize = 8192;
+/// Bytes of rows that wait in memory for their input to end or for an earlier input; what is beyond waits in a file.
+pub const HELD_ROWS_BYTES: usize = 64 << 20;

@@ -24,6 +24,7 @@ impl Buffer {
     }
 
     /// Memory that it occupies, in bytes.
+    #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
         self.bytes.capacity()
     }
@@ -181,7 +182,8 @@ impl LineCutter {
         long |= bytes.len() - start > self.line_bytes_max;
         let spans = long.then(|| self.spans(bytes));
         // What is known to be too long is not said to be cut.
-        let cut = cut && !spans.as_ref().and_then(|spans| spans.last()).is_some_and(|span| span.reject.is_some());
+        let cut =
+            cut && !spans.as_ref().and_then(|spans| spans.last()).is_some_and(|span| span.reject.is_some());
         let shape = Shape { offset: self.offset, line: self.line, spans, cut };
         self.offset += signed(bytes.len());
         self.line += signed(newlines);
@@ -190,7 +192,8 @@ impl LineCutter {
 
     /// The lines of a chunk that holds one that is too long.
     fn spans(&self, bytes: &[u8]) -> Vec<Span> {
-        let ends = memchr::memchr_iter(b'\n', bytes).chain((bytes.last() != Some(&b'\n')).then_some(bytes.len()));
+        let ends =
+            memchr::memchr_iter(b'\n', bytes).chain((bytes.last() != Some(&b'\n')).then_some(bytes.len()));
         let mut start = 0;
         let mut line = self.line;
         let span = |newline: usize| {
@@ -206,8 +209,13 @@ impl LineCutter {
 
     /// Reads on to the end of the line that the buffer begins with, keeping only its head.
     fn drop_line(&mut self, stream: &mut Stream<'_>, buffer: &mut Buffer) -> Dropped {
-        let mut dropped =
-            Dropped { reason: Reject::TooLong, line: self.line, offset: self.offset, length: 0, head: Vec::new() };
+        let mut dropped = Dropped {
+            reason: Reject::TooLong,
+            line: self.line,
+            offset: self.offset,
+            length: 0,
+            head: Vec::new(),
+        };
         let mut carriage_return = false;
         loop {
             let bytes = buffer.filled();

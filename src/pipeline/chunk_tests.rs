@@ -80,14 +80,19 @@ fn a_chunk_border_at_every_place() {
     for line_bytes_max in [1, 5, 10, 11, 100] {
         let expected = expected(bytes, line_bytes_max);
         for chunk_bytes in 1..=bytes.len() + 2 {
-            assert_eq!(units(bytes, chunk_bytes, line_bytes_max).0, expected, "{chunk_bytes} {line_bytes_max}");
+            assert_eq!(
+                units(bytes, chunk_bytes, line_bytes_max).0,
+                expected,
+                "{chunk_bytes} {line_bytes_max}"
+            );
         }
     }
 }
 
 #[test]
 fn the_head_of_a_dropped_line_does_not_depend_on_where_it_was_dropped() {
-    let mut bytes: Vec<u8> = (0..200_000_u32).map(|number| b'a' + u8::try_from(number % 23).unwrap()).collect();
+    let mut bytes: Vec<u8> =
+        (0..200_000_u32).map(|number| b'a' + u8::try_from(number % 23).unwrap()).collect();
     bytes.extend(b"\r\nnext\n");
     let expected = expected(&bytes, 50);
     for chunk_bytes in [10, 1000, 70_000, 1 << 20] {

@@ -1,6 +1,7 @@
 //! INPUT arguments become a byte-sorted list of inputs, each file once (contract section 3).
 
 use super::Status;
+use crate::redact;
 use globset::{GlobBuilder, GlobMatcher};
 use ignore::WalkBuilder;
 use std::collections::BTreeSet;
@@ -23,6 +24,13 @@ pub struct Listed {
     pub source: String,
     /// Where its bytes are.
     pub place: Place,
+}
+
+impl Listed {
+    /// The source as it is written: file names may hold tokens.
+    pub fn written(&self) -> String {
+        redact::cell(&self.source, &[]).into_owned()
+    }
 }
 
 /// Where the bytes of an input are.
@@ -67,7 +75,9 @@ pub fn list<S: AsRef<OsStr>>(arguments: &[S]) -> Result<Vec<Listed>, InputsError
         let argument = argument.as_ref();
         let text = argument.to_string_lossy();
         if ["s3://", "az://", "gs://"].iter().any(|scheme| text.starts_with(scheme)) {
-            return Err(InputsError::ObjectStore(text.into_owned()));
+            // What follows a question mark is a signature.
+            let shown = text.split('?').next().unwrap_or_default();
+            return Err(InputsError::ObjectStore(shown.to_owned()));
         }
         if text == "-" {
             listed.push(Listed { source: text.into_owned(), place: Place::Stdin });
@@ -221,7 +231,8 @@ fn identity(listed: &Listed) -> Identity {
 }
 
 fn each_once(mut listed: Vec<Listed>) -> Vec<Listed> {
-    listed.sort_by(|a, b| a.source.as_bytes().cmp(b.source.as_bytes()));
+    // Tables are sorted by what is written, and their rows leave in the order of the inputs.
+    listed.sort_by_cached_key(|one| (one.written(), one.source.clone()));
     let mut seen = BTreeSet::new();
     listed.retain(|one| seen.insert(identity(one)));
     listed

@@ -1,32 +1,83 @@
 //! Inputs -> chunks -> engine -> sink. Knows neither Parquet nor a terminal nor a clock.
 
 mod chunk;
+mod collect;
 mod decode;
+mod held;
 mod inputs;
+mod look;
+mod pool;
+mod report;
+mod run;
 mod source;
 mod wait;
 
 pub use inputs::{InputsError, Listed, Place, list};
+pub use look::survey;
+pub use report::{Completeness, InputReport, Outcome, Status};
+pub use run::{Options, RunError, run};
 pub use source::Packing;
 
-/// What became of an input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Status {
-    /// Read to its end.
-    Complete,
-    /// Read to its end; there was nothing in it.
-    Empty,
-    /// Not there.
-    Missing,
-    /// It could not be read, or not to its end.
-    Unreadable,
-    /// It breaks off or is corrupt; what lies before was audited.
-    Truncated,
-    /// Known, and nothing that can be read as text.
-    Unsupported,
-    /// The run was stopped before its end; none of it is in the result.
-    Interrupted,
-    /// Only its head was looked at (dry run).
-    Planned,
+use crate::findings::{OccurrenceRow, RejectRow};
+
+/// Where rows go that need no conclusion. Rows come in the order of their tables.
+pub trait Sink {
+    /// Takes occurrences of one input.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be written. Nothing more comes then.
+    fn occurrences(&mut self, rows: Vec<OccurrenceRow>) -> Result<(), SinkError>;
+
+    /// Takes rejects of one input.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be written. Nothing more comes then.
+    fn rejects(&mut self, rows: Vec<RejectRow>) -> Result<(), SinkError>;
+}
+
+/// Why a sink failed.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct SinkError(#[from] pub Box<dyn std::error::Error + Send + Sync>);
+
+/// Hears how far a run is. Called by every thread and often: it has to be quick, and may not wait.
+pub trait Progress: Sync {
+    /// These inputs are going to be read.
+    fn begun(&self, inputs: &[Listed]) {
+        let _ = inputs;
+    }
+
+    /// Reading of an input begins.
+    fn input(&self, source: &str) {
+        let _ = source;
+    }
+
+    /// So many bytes more, as stored, were read.
+    fn read(&self, bytes: u64) {
+        let _ = bytes;
+    }
+
+    /// So many units and uses of tokens more were audited.
+    fn audited(&self, units: u64, uses: u64) {
+        let _ = (units, uses);
+    }
+
+    /// An input was finished.
+    fn ended(&self, report: &InputReport) {
+        let _ = report;
+    }
+}
+
+/// Nobody listens.
+impl Progress for () {}
+
+/// Bytes of all inputs as stored; `None` if one of them is a pipe.
+pub fn total_bytes(inputs: &[Listed]) -> Option<u64> {
+    inputs.iter().try_fold(0_u64, |total, listed| match listed.place {
+        Place::File { bytes, .. } => Some(total.saturating_add(bytes)),
+        Place::Nowhere { .. } => Some(total),
+        Place::Stdin | Place::Pipe { .. } => None,
+    })
 }

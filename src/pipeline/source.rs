@@ -4,6 +4,7 @@ use super::Place;
 use super::decode::{Gzip, Zstd};
 use super::wait::{Halt, Patient};
 use crate::limits::DETECT_BYTES;
+use crate::redact;
 use ring::digest::{Context, SHA256};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -324,7 +325,7 @@ impl<'r> Stream<'r> {
         }
         Ended {
             bytes: self.bytes(),
-            sha256: digest.map(|digest| hexadecimal(digest.finish().as_ref())),
+            sha256: digest.map(|digest| redact::hex(digest.finish().as_ref())),
             bytes_decompressed: self.bytes_decompressed,
             broken: self.broken,
         }
@@ -333,13 +334,6 @@ impl<'r> Stream<'r> {
 
 fn count(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX)
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        text.extend([byte >> 4, byte & 15].iter().filter_map(|half| char::from_digit(u32::from(*half), 16)));
-        text
-    })
 }
 
 fn packing(head: &[u8]) -> Packing {

@@ -60,7 +60,7 @@ fn assert_whole(stored: &[u8], expected: &[u8]) {
     assert_eq!(ended.bytes, stored.len() as u64);
     assert_eq!(ended.bytes_decompressed, expected.len() as u64);
     let digest = ring::digest::digest(&SHA256, stored);
-    assert_eq!(ended.sha256.unwrap(), hexadecimal(digest.as_ref()));
+    assert_eq!(ended.sha256.unwrap(), redact::hex(digest.as_ref()));
 }
 
 #[test]
