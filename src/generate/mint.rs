@@ -73,9 +73,8 @@ pub(super) fn mint(
     let mut text =
         format!("{}.{}.", base64url::encode(header.as_bytes()), base64url::encode(payload.as_bytes()));
     let signed = text.strip_suffix('.').unwrap_or(&text).as_bytes();
-    let (mut signature, banked) = sign(key, spec.twist(), signed, banked).map_err(|why| {
-        GenerateError::Key { index: usize::try_from(spec.index).unwrap_or(usize::MAX), why }
-    })?;
+    let (mut signature, banked) = sign(key, spec.twist(), signed, banked)
+        .map_err(|why| GenerateError::Token { index: spec.index, why })?;
     if spec.twist() == Some(Twist::FlippedBit)
         && let Some(byte) = signature.get_mut(17)
     {
@@ -119,9 +118,9 @@ fn sign(
         }
         _ => {
             let signature = match banked {
-                Some(banked) => {
-                    banked.signature_over(signed).ok_or("the token bank does not fit this plan")?
-                }
+                Some(banked) => banked
+                    .signature_over(signed)
+                    .ok_or("its signature in the token bank is of another text; remove the bank")?,
                 None => key.sign(signed, twist == Some(Twist::OtherAlgorithm))?,
             };
             let banked = Banked::new(signed, &signature);

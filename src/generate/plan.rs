@@ -163,6 +163,14 @@ pub enum GenerateError {
         /// What does not fit.
         why: String,
     },
+    /// A token could not be signed.
+    #[error("token {index}: {why}")]
+    Token {
+        /// Its number.
+        index: u64,
+        /// Why.
+        why: String,
+    },
     /// A key could not be made or used.
     #[error("key {index}: {why}")]
     Key {

@@ -1,3 +1,11 @@
 //! The one integration test binary: linking Arrow and Parquet once is enough.
 
+mod corpus;
+mod engine;
+mod gateways;
+mod generated;
+mod jose;
+mod result;
+mod run_rules;
+mod secrets;
 mod tidy;

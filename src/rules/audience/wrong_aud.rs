@@ -59,8 +59,12 @@ fn reason(facts: &Facts<'_>, claims: &Claims, api: &ApiSettings) -> (&'static st
     if let Some(party) = entra::FIRST_PARTIES.iter().find(|party| named(party)) {
         return ("ms-api", Some(party.name.to_owned()));
     }
-    let others =
-        facts.context.policy.into_iter().flat_map(Policy::apis).filter(|other| other.name != api.name);
+    let others = facts
+        .context
+        .policy
+        .into_iter()
+        .flat_map(Policy::every_settings)
+        .filter(|other| other.name != api.name);
     for other in others {
         if other.audiences.as_ref().is_some_and(|listed| matches(claims, listed)) {
             return ("other-own-api", Some(other.name.clone()));

@@ -65,8 +65,12 @@ fn names(entry: &CompromisedKey, verifying: &VerifyingKey<'_>) -> bool {
             verifying.keys.source_name(listing.source).trim_end_matches('/') == source.trim_end_matches('/')
         })
     };
+    let thumbprint = |x5t: &String| {
+        key.x5t.as_ref() == Some(x5t)
+            || key.certificates.iter().any(|certificate| certificate.thumbprint == *x5t)
+    };
     same(&entry.kid, &key.kid)
-        && same(&entry.x5t, &key.x5t)
+        && entry.x5t.as_ref().is_none_or(thumbprint)
         && same(&entry.spki, &key.spki_sha256)
         && entry.source.as_deref().is_none_or(listed)
 }

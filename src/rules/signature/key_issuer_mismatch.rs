@@ -6,6 +6,7 @@ use crate::facts::{Context, TokenFacts};
 use crate::keys::Listing;
 use crate::rules::kit::{Check, Evidence, Reason, rule};
 use crate::token::Claims;
+use memchr::memmem;
 
 rule! {
     /// The key that verifies the token is published for another issuer.
@@ -27,6 +28,9 @@ rule! {
     needs: [Claims, Keys],
     judge: Token(check),
 }
+
+/// Common name in the certificates of personal accounts' keys.
+const PERSONAL_SUBJECT: &[u8] = b"Live ID STS Signing Public Key";
 
 /// Stands for the tenant in the `issuer` of keys that serve many.
 const TEMPLATE: &str = "{tenantid}";
@@ -96,7 +100,8 @@ fn filled(issuer: &str, tenant: &str) -> String {
 }
 
 /// True for a v1 token of an Entra issuer whose key belongs to personal accounts (rules.md 4.1): every issuer property
-/// says so, or only sources of personal accounts list it while others of the authority were captured.
+/// says so; or without any, its certificate, or that only sources of personal accounts list it while others of the
+/// authority were captured.
 fn personal_key_on_v1(
     key: &VerifyingKey<'_>,
     listings: &[&Listing],
@@ -109,6 +114,10 @@ fn personal_key_on_v1(
     }
     if !stated.is_empty() {
         return stated.iter().all(|issuer| issuer.to_ascii_lowercase().contains(entra::PERSONAL_TENANT));
+    }
+    let certificates = &key.keys.key(key.id).certificates;
+    if certificates.iter().any(|certificate| memmem::find(&certificate.der, PERSONAL_SUBJECT).is_some()) {
+        return true;
     }
     let personal = |name: &str| {
         name.split(['/', '?']).any(|part| {
