@@ -35,4 +35,4 @@ pub mod engine;
 pub mod pipeline;
 // Floor 8
 pub mod generate;
-// pub mod sink;
+pub mod sink;

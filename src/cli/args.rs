@@ -1,0 +1,266 @@
+//! The commands and their arguments (contract sections 2 and 3).
+
+mod audit;
+mod values;
+
+pub(super) use audit::{AuditArgs, Filters, ProgressKind};
+pub(super) use values::{fingerprint, nearest, unknown_rule};
+
+use super::exit::EXIT_CODES;
+use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  tokentrail audit --keys keys/ --policy policy.toml -o out/ logs/
+  tokentrail keys add jwks.json --captured-at 2026-11-22T10:34:27Z \\
+      --source https://login.microsoftonline.com/common/discovery/v2.0/keys
+  tokentrail inspect --keys keys/ < token.txt";
+
+/// Tells whether the bearer tokens in API gateway logs were rightly accepted.
+///
+/// Reads gateway logs that contain bearer tokens, verifies every token offline against an archive of the issuer's keys,
+/// compares it with the request it was used for and with your policy, and writes findings to Parquet. Nothing is sent
+/// anywhere, and no token is ever written.
+#[derive(Debug, Parser)]
+#[command(name = "tokentrail", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(disable_help_subcommand = true, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+pub(super) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(super) command: Command,
+    /// How to say it.
+    #[command(flatten)]
+    pub(super) messages: Messages,
+}
+
+/// Flags of every command.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Run")]
+pub(super) struct Messages {
+    /// Print errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// Print more about what is done (repeat for more)
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(super) verbose: u8,
+    /// When to use colour; NO_COLOR is honoured
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    pub(super) color: ColorChoice,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Audit the tokens in logs
+    Audit(Box<AuditArgs>),
+    /// Write synthetic logs, keys and a policy with planted misuse
+    Generate(GenerateArgs),
+    /// Build and list the key archive
+    #[command(subcommand, disable_help_subcommand = true)]
+    Keys(KeysCommand),
+    /// Check and explain a policy
+    #[command(subcommand, disable_help_subcommand = true)]
+    Policy(PolicyCommand),
+    /// List, show and detect log formats
+    #[command(subcommand, disable_help_subcommand = true)]
+    Formats(FormatsCommand),
+    /// List and explain the rules
+    #[command(subcommand, disable_help_subcommand = true)]
+    Rules(RulesCommand),
+    /// Take one token from standard input apart
+    Inspect(InspectArgs),
+    /// Print a completion script
+    Completions {
+        /// The shell that is to read it
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// How a listing is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Listing {
+    /// For people
+    #[default]
+    Table,
+    /// For programs
+    Json,
+}
+
+/// The flag of every listing.
+#[derive(Args, Clone, Copy, Debug)]
+pub(super) struct ListingArgs {
+    /// Print a table, or JSON
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub(super) format: Listing,
+}
+
+/// `generate`
+#[derive(Args, Debug)]
+#[command(after_long_help = "Example:\n  tokentrail generate --lines 100000 --misuse 0.01 -o demo/")]
+pub(super) struct GenerateArgs {
+    /// Log lines to write
+    #[arg(long, value_name = "N")]
+    pub(super) lines: Option<u64>,
+    /// Seed; the same seed gives the same files everywhere
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+    /// Log format of the lines: edge-json, nginx or envoy-json
+    #[arg(long, value_name = "NAME")]
+    pub(super) format: Option<String>,
+    /// How many requests use one token, on average
+    #[arg(long, value_name = "N")]
+    pub(super) reuse: Option<u32>,
+    /// Share of tokens that are misused, 0 to 1
+    #[arg(long, value_name = "SHARE")]
+    pub(super) misuse: Option<f64>,
+    /// Tenants that tokens come from
+    #[arg(long, value_name = "N")]
+    pub(super) tenants: Option<u32>,
+    /// Signing keys in use
+    #[arg(long, value_name = "N")]
+    pub(super) kids: Option<u32>,
+    /// Captures in the key archive
+    #[arg(long, value_name = "N")]
+    pub(super) captures: Option<u32>,
+    /// Directory to write to; absent or empty
+    #[arg(short, long, value_name = "DIR", default_value = "tokentrail-demo")]
+    pub(super) output: PathBuf,
+}
+
+/// `keys`
+#[derive(Debug, Subcommand)]
+pub(super) enum KeysCommand {
+    /// Add captured key documents to an archive
+    #[command(after_long_help = "Example:\n  tokentrail keys add jwks.json --captured-at 2026-11-22T10:34:27Z \\\n      --source https://login.microsoftonline.com/common/discovery/v2.0/keys")]
+    Add {
+        /// Key documents (JWKS), exactly as the issuer served them
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// When they were served: RFC 3339, or a date for some time on that day
+        #[arg(long, value_name = "TIME")]
+        captured_at: String,
+        /// Where they were served: the URL of the key document
+        #[arg(long, value_name = "URL")]
+        source: Option<String>,
+        /// The archive
+        #[arg(long, value_name = "DIR", default_value = "keys")]
+        keys: PathBuf,
+    },
+    /// List the keys of an archive and when they were seen
+    List {
+        /// The archive
+        #[arg(long, value_name = "DIR", default_value = "keys")]
+        keys: PathBuf,
+        #[command(flatten)]
+        listing: ListingArgs,
+    },
+}
+
+/// `policy`
+#[derive(Debug, Subcommand)]
+pub(super) enum PolicyCommand {
+    /// Check a policy and the files that it includes
+    Check {
+        /// The policy
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        listing: ListingArgs,
+    },
+    /// Say which entry wins for a request, and where each value comes from
+    #[command(after_long_help = "Example:\n  tokentrail policy explain policy.toml --host orders.contoso.example --method POST --path /v1/orders")]
+    Explain(ExplainArgs),
+    /// Print the JSON Schema of policies
+    Schema,
+}
+
+/// `policy explain`
+#[derive(Args, Debug)]
+pub(super) struct ExplainArgs {
+    /// The policy
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// Gateway of the request
+    #[arg(long, value_name = "NAME")]
+    pub(super) gateway: Option<String>,
+    /// Host of the request
+    #[arg(long, value_name = "HOST")]
+    pub(super) host: Option<String>,
+    /// Method of the request
+    #[arg(long, value_name = "METHOD")]
+    pub(super) method: Option<String>,
+    /// Path of the request
+    #[arg(long, value_name = "PATH")]
+    pub(super) path: Option<String>,
+    /// Route that the gateway logs
+    #[arg(long, value_name = "ROUTE")]
+    pub(super) route: Option<String>,
+    #[command(flatten)]
+    pub(super) listing: ListingArgs,
+}
+
+/// `formats`
+#[derive(Debug, Subcommand)]
+pub(super) enum FormatsCommand {
+    /// List the log formats
+    List {
+        /// File with formats of your own
+        #[arg(long, value_name = "FILE")]
+        formats: Option<PathBuf>,
+        #[command(flatten)]
+        listing: ListingArgs,
+    },
+    /// Print a format's definition, to start one of your own from
+    Show {
+        /// Name of the format
+        name: String,
+        /// File with formats of your own
+        #[arg(long, value_name = "FILE")]
+        formats: Option<PathBuf>,
+    },
+    /// Say which format files have, and why
+    Detect {
+        /// Log files, directories, globs, or - for standard input
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<String>,
+        /// File with formats of your own
+        #[arg(long, value_name = "FILE")]
+        formats: Option<PathBuf>,
+        #[command(flatten)]
+        listing: ListingArgs,
+    },
+}
+
+/// `rules`
+#[derive(Debug, Subcommand)]
+pub(super) enum RulesCommand {
+    /// List the rules
+    List {
+        #[command(flatten)]
+        listing: ListingArgs,
+    },
+    /// Print a rule's manual
+    Explain {
+        /// Id of the rule
+        id: String,
+        #[command(flatten)]
+        listing: ListingArgs,
+    },
+}
+
+/// `inspect`
+#[derive(Args, Debug)]
+#[command(after_long_help = "The token is read from standard input, so that it stays out of the shell's history; a whole\nAuthorization header will do. Its claims are printed, its signature never.\n\nExample:\n  tokentrail inspect --keys keys/ < token.txt")]
+pub(super) struct InspectArgs {
+    /// Standard input, the only place that a token is read from
+    #[arg(value_name = "-", hide = true)]
+    pub(super) input: Option<String>,
+    /// Key archive to verify the signature with
+    #[arg(long, value_name = "DIR")]
+    pub(super) keys: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) listing: ListingArgs,
+}

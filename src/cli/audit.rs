@@ -1,0 +1,149 @@
+//! `audit`: reads logs, writes a result, says what it means.
+
+mod dry_run;
+mod prepare;
+
+use super::args::AuditArgs;
+use super::clock;
+use super::console;
+use super::console::Console;
+use super::exit::{Exit, Failure, Outcome};
+use super::progress::Shown;
+use super::signals::Signals;
+use prepare::Prepared;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use tokentrail::engine::Engine;
+use tokentrail::pipeline;
+use tokentrail::pipeline::RunError;
+use tokentrail::rules::Severity;
+use tokentrail::sink::MANIFEST;
+use tokentrail::sink::Manifest;
+use tokentrail::sink::OutputDir;
+use tokentrail::sink::OutputError;
+use tokentrail::sink::ResultWriter;
+use tokentrail::sink::Tabled;
+use tokentrail::sink::View;
+use tokentrail::sink::summary;
+use tokentrail::time::UtcMicros;
+
+/// Audits, or says what an audit would do.
+pub(super) fn run(args: &AuditArgs, console: &Console) -> Outcome {
+    let started = clock::now();
+    let prepared = Prepared::new(args, started)?;
+    let engine = Engine::new(prepared.setup(args));
+    if args.run.dry_run {
+        return dry_run::run(&prepared, &engine, args);
+    }
+    audit(args, console, &prepared, &engine, started)
+}
+
+fn audit(args: &AuditArgs, console: &Console, prepared: &Prepared, engine: &Engine, started: UtcMicros) -> Outcome {
+    let signals = Signals::listen().map_err(Failure::usage)?;
+    let tabled = Tabled {
+        occurrences: !args.output.no_occurrences,
+        occurrences_max: args.output.max_occurrences,
+        activity: !args.output.no_activity,
+    };
+    let output = OutputDir::create(&args.output.output).map_err(refused)?;
+    let mut writer = ResultWriter::new(output, tabled).map_err(Failure::output)?;
+    let mut options = prepared.options(args);
+    options.scratch_directory = writer.scratch_directory().to_owned();
+    let shown = Shown::new(args.run.progress, console);
+    let run = pipeline::run(engine, &prepared.formats, &prepared.inputs, &options, &signals.stop, &shown, &mut writer);
+    shown.finish();
+    let outcome = run.map_err(|error| match error {
+        RunError::Threads(..) => Failure::usage(error),
+        error => Failure::output(error),
+    })?;
+    if outcome.every_input_missing() {
+        return Err(Failure::say(outcome.completeness().sentence));
+    }
+    let (output, written) = writer.finish(&outcome.concluded.tables).map_err(Failure::output)?;
+    let mut manifest = Manifest::new(&prepared.given, &outcome, written);
+    let exit = if outcome.interrupted { signals.exit() } else { judged(&manifest, outcome.concluded.totals.worst, args) };
+    manifest.finish(started, clock::now(), exit.code());
+    let text = manifest.to_json().map_err(Failure::output)?;
+    let place = publish(output, &text, outcome.interrupted, args, console)?;
+    let view = View { colour: console.colour, place: Some(&place) };
+    console.note(&summary(&manifest, &outcome.concluded.tables.problems, view));
+    if args.output.summary_json.as_deref() == Some(Path::new("-")) {
+        console::print(&text)?;
+    }
+    Ok(exit)
+}
+
+/// How a run that was not interrupted ends; what could not be looked at outranks what was found.
+fn judged(manifest: &Manifest, worst: Option<Severity>, args: &AuditArgs) -> Exit {
+    if !manifest.completeness.is_complete() {
+        return Exit::Incomplete;
+    }
+    match (worst, args.output.fail_on) {
+        (Some(worst), Some(least)) if worst >= least => Exit::Findings,
+        _ => Exit::Clean,
+    }
+}
+
+/// Puts the result in its place. Whatever can fail is tried before that.
+fn publish(
+    output: OutputDir,
+    text: &str,
+    partial: bool,
+    args: &AuditArgs,
+    console: &Console,
+) -> Result<PathBuf, Failure> {
+    output.write(MANIFEST, text.as_bytes()).map_err(Failure::output)?;
+    let copy = args.output.summary_json.as_deref().filter(|path| *path != Path::new("-"));
+    let copy = copy.map(|path| Copy::prepare(path, text)).transpose()?;
+    let published = output.publish(partial).map_err(Failure::output)?;
+    if let Some(copy) = copy {
+        copy.keep()?;
+    }
+    if let Some(leftover) = published.leftover {
+        console.note(&format!("note: the earlier result could not be removed altogether; it lies in {}\n", leftover.display()));
+    }
+    Ok(relative_to_args(&published.path, args))
+}
+
+/// The place as the user named it.
+fn relative_to_args(place: &Path, args: &AuditArgs) -> PathBuf {
+    match place.file_name() {
+        Some(name) if !args.output.output.is_symlink() => args.output.output.with_file_name(name),
+        _ => place.to_owned(),
+    }
+}
+
+fn refused(error: OutputError) -> Failure {
+    if error.is_usage() { Failure::usage(error) } else { Failure::output(error) }
+}
+
+/// The manifest under a second name, written and waiting for it.
+struct Copy {
+    file: Option<tempfile::NamedTempFile>,
+    path: PathBuf,
+}
+
+impl Copy {
+    /// Writes beside the file, or at once where it is a pipe or a device.
+    fn prepare(path: &Path, text: &str) -> Result<Self, Failure> {
+        let failed = |error: std::io::Error| {
+            Failure::output(anyhow::Error::new(error).context(format!("cannot write {}", path.display())))
+        };
+        let special = fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
+        if special {
+            fs::write(path, text).map_err(failed)?;
+            return Ok(Self { file: None, path: path.to_owned() });
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+        file.write_all(text.as_bytes()).map_err(failed)?;
+        Ok(Self { file: Some(file), path: path.to_owned() })
+    }
+
+    fn keep(self) -> Result<(), Failure> {
+        let Some(file) = self.file else { return Ok(()) };
+        let failed = format!("cannot write {}", self.path.display());
+        file.persist(&self.path).map(drop).map_err(|error| Failure::output(anyhow::Error::new(error.error).context(failed)))
+    }
+}

@@ -1,0 +1,52 @@
+//! `generate`: synthetic logs, keys and a policy with planted misuse.
+
+use super::args::GenerateArgs;
+use super::console::Console;
+use super::exit::{Exit, Failure, Outcome};
+use tokentrail::generate;
+use tokentrail::generate::GenerateError;
+use tokentrail::generate::LogFormat;
+use tokentrail::generate::Plan;
+use tokentrail::sink::{counted, grouped, visible};
+
+/// Writes a corpus and says what is in it.
+pub(super) fn run(args: &GenerateArgs, console: &Console) -> Outcome {
+    let usual = Plan::new(&args.output);
+    let format = match &args.format {
+        Some(name) => LogFormat::parse(name).ok_or_else(|| unknown(name))?,
+        None => usual.format,
+    };
+    let plan = Plan {
+        lines: args.lines.unwrap_or(usual.lines),
+        seed: args.seed.unwrap_or(usual.seed),
+        format,
+        reuse: args.reuse.unwrap_or(usual.reuse),
+        misuse: args.misuse.unwrap_or(usual.misuse),
+        tenants: args.tenants.unwrap_or(usual.tenants),
+        kids: args.kids.unwrap_or(usual.kids),
+        captures: args.captures.unwrap_or(usual.captures),
+        ..usual
+    };
+    let made = generate::generate(&plan).map_err(|error| match error {
+        GenerateError::File { .. } | GenerateError::Key { .. } => Failure::output(error),
+        GenerateError::OutOfRange { name, range } => Failure::say(format!("--{name} must be {range}")),
+        error => Failure::usage(error),
+    })?;
+    let place = args.output.display().to_string();
+    let place = visible(&place);
+    console.note(&format!(
+        "{} in {} with {}, {} of them misused; {place}/expected.jsonl names {}\n",
+        counted(made.lines, "line"),
+        counted(made.files, "file"),
+        counted(made.tokens, "token"),
+        grouped(made.planted),
+        counted(made.expected, "finding"),
+    ));
+    console.note(&format!("{place}/README.txt says how to audit them\n"));
+    Ok(Exit::Clean)
+}
+
+fn unknown(name: &str) -> Failure {
+    let names = LogFormat::ALL.map(LogFormat::name).join(", ");
+    Failure::say(format!("--format {name}: nothing is generated in that format; write one of {names}"))
+}

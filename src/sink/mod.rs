@@ -1,0 +1,21 @@
+//! Where results go: Parquet tables, `run.json`, the summary.
+
+mod completeness;
+mod digest;
+mod manifest;
+mod output;
+mod parquet;
+mod result;
+mod summary;
+mod text;
+
+pub use completeness::Completeness;
+pub use manifest::{
+    Counts, Expectation, FilterReport, GatewayReport, Given, HashedFile, Input, KeyArchive, Manifest, RejectCounts,
+    RuleReport, SCHEMA_VERSION, Text, TokenCounts, Tool, Verdicts, Written,
+};
+pub use output::{MANIFEST, OutputDir, OutputError, Published};
+pub use parquet::{TableFile, TableWriter, file_name};
+pub use result::{ResultWriter, Tabled, WriteError};
+pub use summary::{View, summary};
+pub use text::{Align, counted, grouped, table, visible};
