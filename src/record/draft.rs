@@ -181,7 +181,9 @@ impl<'a, 's> Draft<'a, 's> {
     /// Tests a condition against a value; `None` is a value that is no scalar.
     pub(super) fn test(&mut self, condition: usize, value: Option<Scalar<'a>>) {
         let Some(test) = self.shape.conditions.get(condition) else { return };
-        let Some(bit) = u32::try_from(condition).ok().and_then(|shift| 1_u64.checked_shl(shift)) else { return };
+        let Some(bit) = u32::try_from(condition).ok().and_then(|shift| 1_u64.checked_shl(shift)) else {
+            return;
+        };
         self.conditions_seen |= bit;
         if value.is_some_and(|value| test.is_met_by(value.text(self.arena))) {
             self.conditions_met |= bit;
@@ -216,10 +218,17 @@ impl<'a, 's> Draft<'a, 's> {
         }
     }
 
+    /// Looks for tokens in a header's own value.
+    pub(super) fn take_value(&mut self, source: usize, field: Field<'a>) {
+        self.take_credentials(source, field.text, field);
+    }
+
     /// Looks for `access_token` in a URL, path or query, which every format does.
     pub(super) fn take_access_token(&mut self, text: &'a str) {
-        // Nearly all URLs carry none; one search tells.
-        if memchr::memmem::find(text.as_bytes(), b"ccess").is_some() {
+        // Nearly all URLs carry none, and most have no parameter at all.
+        if memchr::memchr(b'=', text.as_bytes()).is_some()
+            && memchr::memmem::find(text.as_bytes(), b"ccess").is_some()
+        {
             self.take_query(FROM_QUERY, text, "access_token", Field::inner(text));
         }
     }
@@ -228,7 +237,11 @@ impl<'a, 's> Draft<'a, 's> {
         for raw in query::parameters(text, name) {
             let value = query::percent_decoded(raw, self.arena);
             let ends = field.text.ends_with(raw);
-            let field = if ends { Field { text: value, ..field } } else { Field { length: 0, line_end: None, text: value } };
+            let field = if ends {
+                Field { text: value, ..field }
+            } else {
+                Field { length: 0, line_end: None, text: value }
+            };
             self.take_credentials(source, value, field);
         }
     }

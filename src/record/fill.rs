@@ -116,7 +116,11 @@ fn status(value: Scalar<'_>) -> Option<i32> {
     let code = match value {
         Scalar::Integer(code) => i32::try_from(code).ok()?,
         Scalar::Text(text) => text.trim_ascii().parse().ok()?,
-        #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "`as` saturates; the range follows")]
+        #[expect(
+            clippy::as_conversions,
+            clippy::cast_possible_truncation,
+            reason = "`as` saturates; the range follows"
+        )]
         Scalar::Float(code) if code.fract() == 0.0 => code as i32,
         _ => return None,
     };
@@ -127,7 +131,9 @@ fn status(value: Scalar<'_>) -> Option<i32> {
 fn duration(shape: &Shape, value: Scalar<'_>) -> Option<i64> {
     use super::shape::DurationUnit;
     let (number, unit) = match value {
-        Scalar::Integer(number) => (i32::try_from(number).map_or_else(|_| to_float(number), f64::from), shape.duration),
+        Scalar::Integer(number) => {
+            (i32::try_from(number).map_or_else(|_| to_float(number), f64::from), shape.duration)
+        }
         Scalar::Float(number) => (number, shape.duration),
         Scalar::Text(text) => {
             let text = text.trim_ascii();
@@ -142,11 +148,19 @@ fn duration(shape: &Shape, value: Scalar<'_>) -> Option<i64> {
     };
     let micros = (number * unit.micros()).round();
     // A century; whatever is longer is no duration.
-    #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "the range is checked before")]
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_possible_truncation,
+        reason = "the range is checked before"
+    )]
     (0.0..=3.2e15).contains(&micros).then_some(micros as i64)
 }
 
-#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "durations this long need no exact unit")]
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    reason = "durations this long need no exact unit"
+)]
 fn to_float(number: i64) -> f64 {
     number as f64
 }
