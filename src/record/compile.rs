@@ -49,7 +49,7 @@ pub(super) fn compile(
         duration,
         line_limit: spec.line_limit,
         field_limit: spec.field_limit,
-        hashes_are_masks: spec.hashed_masks.unwrap_or(false),
+        caddy_masks: spec.caddy_masks.unwrap_or(false),
     };
     let mut work = Work {
         spec,

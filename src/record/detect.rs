@@ -100,6 +100,8 @@ struct Sample {
     lines: Vec<Vec<u8>>,
     /// Elements if the input is a stream of JSON values, else the lines.
     elements: Vec<Vec<u8>>,
+    /// True if nothing in the head would be rejected as no JSON.
+    all_json: bool,
 }
 
 impl Sample {
@@ -120,12 +122,19 @@ impl Sample {
             .map(<[u8]>::to_vec)
             .collect();
         let json_framing = json_framing(&lines);
-        let elements = if json_framing == Framing::Elements { elements(head) } else { lines.clone() };
-        Self { json_framing, lines, elements }
+        let (elements, all_json) = match json_framing {
+            Framing::Elements => elements(head),
+            Framing::Lines => (lines.clone(), false),
+        };
+        Self { json_framing, lines, elements, all_json }
     }
 
     fn framing(&self, format: &Format) -> Framing {
-        if format.is_json() { self.json_framing } else { Framing::Lines }
+        match format.reader {
+            Reader::Json(_) => self.json_framing,
+            Reader::Scan if self.all_json => self.json_framing,
+            Reader::Scan | Reader::Template(_) => Framing::Lines,
+        }
     }
 
     fn units(&self, format: &Format) -> &[Vec<u8>] {
@@ -288,15 +297,18 @@ fn is_envelope(line: &[u8]) -> bool {
         .is_some_and(|rest| rest.trim_ascii_start().first() == Some(&b'['))
 }
 
-fn elements(head: &[u8]) -> Vec<Vec<u8>> {
+/// The first units of a stream of JSON values, and whether there is nothing else in it.
+fn elements(head: &[u8]) -> (Vec<Vec<u8>>, bool) {
     let mut out = Vec::new();
+    let mut all_json = true;
     let mut splitter = Splitter::new(limits::DETECT_BYTES);
     splitter.feed(head, &mut |span: Span, bytes| {
+        all_json &= span.reject.is_none();
         if span.reject.is_none() && out.len() < limits::DETECT_RECORDS {
             out.push(bytes.to_vec());
         }
     });
-    out
+    (out, all_json)
 }
 
 fn json_value(unit: &[u8]) -> Option<Value> {

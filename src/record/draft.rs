@@ -218,6 +218,13 @@ impl<'a, 's> Draft<'a, 's> {
         }
     }
 
+    /// Notes an empty array in a token's place.
+    pub(super) fn take_emptiness(&mut self) {
+        if self.shape.caddy_masks {
+            self.presence = self.presence.min(Presence::Masked);
+        }
+    }
+
     /// Looks for tokens in a header's own value.
     pub(super) fn take_value(&mut self, source: usize, field: Field<'a>) {
         self.take_credentials(source, field.text, field);
@@ -257,7 +264,7 @@ impl<'a, 's> Draft<'a, 's> {
 
     fn take_credentials(&mut self, source: usize, text: &'a str, field: Field<'a>) {
         let cut = self.is_cut(field);
-        let hashes_are_masks = self.shape.hashes_are_masks;
+        let hashes_are_masks = self.shape.caddy_masks;
         let (tokens, presence) = (&mut *self.tokens, &mut self.presence);
         credential::read(text, hashes_are_masks, &mut |found| {
             *presence = (*presence).min(found.presence());

@@ -221,6 +221,7 @@ impl<'a> Walk<'_, 'a> {
             Target::Token(source) => {
                 let how = draft.shape.sources.get(source).map(|source| &source.how);
                 match (how, node) {
+                    (_, Node::Array { len: 0, .. }) => draft.take_emptiness(),
                     (Some(How::Header(name)), Node::Array { .. } | Node::Object { .. }) => {
                         self.named_values(name, spot.at, &mut |at| {
                             self.texts(at, &mut |field| draft.take_value(source, field));

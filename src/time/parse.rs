@@ -325,6 +325,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "compared with what parsers give")]
     fn utc(text: &str) -> Option<Stamp> {
         let instant: jiff::Timestamp = text.parse().unwrap();
         Some(Stamp::Utc(UtcMicros(instant.as_microsecond())))

@@ -67,7 +67,7 @@ fn shown(result: &Result<(Unit, Record<'_>), Reject>) -> Value {
     let tokens: Vec<Value> =
         record.tokens.iter().map(|hit| json!([hit.place, without_tokens(hit.value), hit.at_cut])).collect();
     put("tokens", (!tokens.is_empty()).then(|| json!(tokens)));
-    put("repaired", record.repaired.then(|| json!(true)));
+    put("repaired", record.repaired.then_some(json!(true)));
     Value::Object(out)
 }
 
@@ -168,6 +168,22 @@ fn presets_win_over_user_formats_that_do_not_fit() {
             }
         }
     }
+}
+
+#[test]
+fn unknown_json_over_many_lines_is_searched_by_element() {
+    let set = FormatSet::load(None).unwrap();
+    let stream = with_tokens(
+        "[\n  {\n    \"at\": \"2026-11-22T10:34:27Z\",\n    \"auth\": \"{{token}}\"\n  },\n  {\n    \"x\": 1\n  }\n]\n",
+    );
+    let detection = set.detect("x.json", stream.as_bytes(), None);
+    assert_eq!((detection.format.name(), detection.framing), ("scan", Framing::Elements));
+    let read = read_all(stream.as_bytes(), &detection);
+    assert_eq!(read[0]["time"], "2026-11-22T10:34:27Z");
+    assert_eq!(read[0]["tokens"][0][1], "{{token}}");
+    assert_eq!(read[1], json!({ "presence": "absent" }));
+    let mixed = format!("{}text\n", stream.replace('\n', " ") + "\n");
+    assert_eq!(set.detect("x.log", mixed.as_bytes(), None).framing, Framing::Lines);
 }
 
 #[test]

@@ -238,7 +238,7 @@ mod tests {
             duration: DurationUnit::Seconds,
             line_limit,
             field_limit: None,
-            hashes_are_masks: false,
+            caddy_masks: false,
         }
     }
 
