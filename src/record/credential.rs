@@ -59,14 +59,14 @@ pub(super) fn read<'t>(value: &'t str, hashes_are_masks: bool, found: &mut impl 
 }
 
 fn first_end(text: &str) -> usize {
-    let jwt = begins_like_a_jwt(bearer(unquoted(text)).unwrap_or_else(|| unquoted(text)).as_bytes());
+    let jwt = begins_like_a_jwt(bearer(opened(text)).unwrap_or_else(|| opened(text)).as_bytes());
     memchr::memchr_iter(b',', text.as_bytes())
         .find(|comma| jwt || text.get(comma + 1..).is_some_and(begins_a_credential))
         .unwrap_or(text.len())
 }
 
 fn begins_a_credential(text: &str) -> bool {
-    let text = unquoted(text);
+    let text = opened(text);
     if bearer(text).is_some() || begins_like_a_jwt(text.as_bytes()) {
         return true;
     }
@@ -159,6 +159,12 @@ fn is_token_character(byte: u8) -> bool {
 /// Without white space and without quotes around it, escaped ones too.
 fn unquoted(text: &str) -> &str {
     text.trim_ascii().trim_matches(['"', '\'', '\\']).trim_ascii()
+}
+
+/// Without white space and quotes in front. What is behind is left alone: this is asked at every comma, and the end of the
+/// text may be far away.
+fn opened(text: &str) -> &str {
+    text.trim_start_matches([' ', '\t', '"', '\'', '\\'])
 }
 
 fn masks(text: &str, hashes_are_masks: bool) -> bool {

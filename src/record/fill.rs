@@ -5,6 +5,7 @@ use super::query;
 use super::shape::{Shape, TimeForm, TimeRule};
 use super::{LoggedTime, Presence, Record, TokenHit};
 use crate::time::parse::{self, Stamp};
+use std::collections::HashSet;
 
 /// Builds the record; `zone_assumed` is set if its time names no zone and neither does the format.
 pub(super) fn record<'a>(mut draft: Draft<'a, '_>, zone_assumed: &mut bool) -> Record<'a> {
@@ -45,6 +46,9 @@ pub(super) fn record<'a>(mut draft: Draft<'a, '_>, zone_assumed: &mut bool) -> R
     }
 }
 
+/// Tokens of a record that are compared with each other one by one; more are put into a set.
+const FEW: usize = 16;
+
 /// Each value once, at its first place in the order of the format's sources.
 fn hits<'a>(
     shape: &'a Shape,
@@ -61,8 +65,13 @@ fn hits<'a>(
     let none = TokenHit { value: "", place: "", at_cut: false };
     let out = arena.alloc_slice_fill_copy(tokens.len(), none);
     let mut used = 0;
+    let mut many = (tokens.len() > FEW).then(HashSet::new);
     for token in tokens.iter() {
-        if out.iter().take(used).any(|known| known.value == token.value) {
+        let is_known = match &mut many {
+            Some(known) => !known.insert(token.value),
+            None => out.iter().take(used).any(|known| known.value == token.value),
+        };
+        if is_known {
             continue;
         }
         let place = match shape.sources.get(token.source) {

@@ -10,6 +10,8 @@ use memchr::memmem;
 
 /// How far to the left the words before a token are looked for, in bytes.
 const CONTEXT_BYTES: usize = 64;
+/// Longest value behind the word `authorization` in which the word is looked for again, in bytes.
+const VALUE_BYTES_MAX: usize = 4096;
 
 /// A token in a text.
 pub(super) struct Hit<'a> {
@@ -48,13 +50,21 @@ pub(super) fn tokens<'a>(text: &'a str, arena: &'a Bump, take: &mut impl FnMut(H
 /// What stands behind the word `authorization`: masks, other schemes, opaque bearer tokens.
 fn authorizations<'a>(text: &'a str, take: &mut impl FnMut(Hit<'a>)) -> Presence {
     let mut presence = Presence::Absent;
+    let mut skip_until = 0;
     for at in memmem::find_iter(text.as_bytes(), b"uthorization") {
+        if at < skip_until {
+            continue;
+        }
         let rest = text.get(at + 12..).unwrap_or_default();
         let value = rest.trim_start_matches(['"', '\'', '\\', ':', '=', '[', ' ', '\t']);
         if value.len() == rest.len() {
             continue;
         }
         let value = value.split(['"', '\'', '\\', ']', '}', '&', ';']).next().unwrap_or_default();
+        // A long value is looked at once, so that the word again and again in one text costs no more than once.
+        if value.len() > VALUE_BYTES_MAX {
+            skip_until = text.len() - rest.len() + value.len();
+        }
         let is_bearer = value.get(..6).is_some_and(|word| word.eq_ignore_ascii_case("bearer"));
         credential::read(value, false, &mut |found| match found {
             Found::Token(token) if redact::begins_like_a_jwt(token.as_bytes()) => {}

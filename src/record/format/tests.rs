@@ -110,6 +110,17 @@ fn values_that_end_where_loggers_cut_are_marked() {
 }
 
 #[test]
+fn crafted_values_cost_no_more_than_their_length() {
+    let format = user(r#"token = ["t", "scan:m"]"#);
+    let value = format!("{}{}", "Bearer x,y,".repeat(20_000), "\\\"".repeat(100_000));
+    assert_eq!(tokens(&format, &format!(r#"{{"t":"{value}"}}"#)).1.len(), 2);
+    let many = (0..20_000).fold(String::new(), |text, number| text + &format!("Bearer a{number},"));
+    assert_eq!(tokens(&format, &format!(r#"{{"t":"{many}"}}"#)).1.len(), 20_000);
+    let words = "authorization: x ".repeat(50_000);
+    assert!(tokens(&format, &format!(r#"{{"m":"{words}"}}"#)).1.is_empty());
+}
+
+#[test]
 fn what_is_no_record_says_why() {
     let format = user(r#"token = "t""#);
     for unit in [

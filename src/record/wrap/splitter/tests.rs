@@ -18,7 +18,7 @@ fn cut_in(stream: &[u8], pieces: &[usize], max: usize, truncated: bool) -> Vec<C
         assert!(whole.starts_with(bytes), "the bytes are those of the span");
         assert_eq!(
             span.line,
-            u64::try_from(stream[..start].iter().filter(|byte| **byte == b'\n').count()).unwrap() + 1
+            u64::try_from(memchr::memchr_iter(b'\n', &stream[..start]).count()).unwrap() + 1
         );
         out.push((span.offset, span.line, span.reject, whole.to_vec()));
     };
