@@ -29,7 +29,11 @@ pub(super) struct TemplateText {
 }
 
 /// Compiles a format; `whole` is its place in the file, `template` the text that it writes or refers to.
-pub(super) fn compile(spec: &Spec, template: Option<TemplateText>, whole: &Range<usize>) -> Result<Compiled, Located> {
+pub(super) fn compile(
+    spec: &Spec,
+    template: Option<TemplateText>,
+    whole: &Range<usize>,
+) -> Result<Compiled, Located> {
     let kind = spec.kind.unwrap_or(Kind::Json);
     let time = spec.time.as_ref().map(super::spec::TimeSpec::table).unwrap_or_default();
     let unit = spec.duration.as_ref().and_then(|duration| duration.table().unit);
@@ -45,10 +49,17 @@ pub(super) fn compile(spec: &Spec, template: Option<TemplateText>, whole: &Range
         duration,
         line_limit: spec.line_limit,
         field_limit: spec.field_limit,
-        hashes_are_masks: spec.hashed_masks.unwrap_or(false),
+        caddy_masks: spec.caddy_masks.unwrap_or(false),
     };
-    let mut work =
-        Work { spec, shape, unit_is_given: unit.is_some(), time, whole, time_column: None, duration_column: None };
+    let mut work = Work {
+        spec,
+        shape,
+        unit_is_given: unit.is_some(),
+        time,
+        whole,
+        time_column: None,
+        duration_column: None,
+    };
     let reader = match (kind, template) {
         (Kind::Json, None) => work.json()?,
         (Kind::Scan, None) => work.scan(),
@@ -197,8 +208,9 @@ impl Work<'_> {
         if let Some(members) = members(&pieces).map_err(|problem| problem.at(written.clone()))? {
             return Ok(Reader::Json(Box::new(self.structured(&members, &own))));
         }
-        let template = Template::compile(&pieces, template.escapes, &mut |variable| self.targets(variable, &own))
-            .map_err(|problem| problem.at(written))?;
+        let template =
+            Template::compile(&pieces, template.escapes, &mut |variable| self.targets(variable, &own))
+                .map_err(|problem| problem.at(written))?;
         Ok(Reader::Template(Box::new(template)))
     }
 
@@ -206,7 +218,8 @@ impl Work<'_> {
     fn structured(&mut self, members: &[Member], own: &[(String, Target)]) -> JsonPlan {
         let mut plan = JsonPlan::default();
         for member in members {
-            let path = Path { segments: member.path.iter().cloned().map(Segment::Key).collect(), literal: None };
+            let path =
+                Path { segments: member.path.iter().cloned().map(Segment::Key).collect(), literal: None };
             if let [Piece::Variable(variable)] = member.pieces.as_slice() {
                 for (target, rank) in self.targets(variable, own) {
                     plan.trie.insert(&path, target, rank);
@@ -226,7 +239,9 @@ impl Work<'_> {
 
     /// Takes the most precise time and duration of a template.
     fn time_and_duration(&mut self, pieces: &[Piece]) {
-        let bindings = || variables(pieces).flat_map(|variable| variable.bindings.iter().map(|one| (variable.column, one)));
+        let bindings = || {
+            variables(pieces).flat_map(|variable| variable.bindings.iter().map(|one| (variable.column, one)))
+        };
         let times = bindings().filter_map(|(column, binding)| match binding {
             Binding::Time { form, is, precision } => Some((*precision, column, form, *is)),
             _ => None,
@@ -256,7 +271,8 @@ impl Work<'_> {
     fn own_variables(&mut self, pieces: &[Piece]) -> Result<Vec<(String, Target)>, Located> {
         let mut own = Vec::new();
         let known = |text: &str, span: Range<usize>| {
-            let found = variables(pieces).find(|variable| variable.name == text || variable.name == format!("${text}"));
+            let found = variables(pieces)
+                .find(|variable| variable.name == text || variable.name == format!("${text}"));
             found
                 .map(|variable| variable.name.clone())
                 .ok_or_else(|| Problem::NoSuchVariable(text.to_owned()).at(span))
@@ -293,7 +309,9 @@ impl Work<'_> {
                 Binding::Time { .. } if self.time_column == Some(variable.column) && !mapped(Role::Time) => {
                     targets.push((Target::Role(Role::Time), 1));
                 }
-                Binding::Duration { .. } if self.duration_column == Some(variable.column) && !mapped(Role::Duration) => {
+                Binding::Duration { .. }
+                    if self.duration_column == Some(variable.column) && !mapped(Role::Duration) =>
+                {
                     targets.push((Target::Role(Role::Duration), 1));
                 }
                 Binding::Token(source) if !tokens_are_named => targets.push((self.source(source.clone()), 0)),
@@ -306,7 +324,11 @@ impl Work<'_> {
     fn notices(&self) -> Vec<String> {
         let zoneless = match &self.shape.time.form {
             TimeForm::Strftime(format) => !parse::strftime_names_a_zone(format),
-            _ => self.time.form.as_ref().is_some_and(|form| matches!(form.get_ref().as_str(), "haproxy" | "log4j")),
+            _ => self
+                .time
+                .form
+                .as_ref()
+                .is_some_and(|form| matches!(form.get_ref().as_str(), "haproxy" | "log4j")),
         };
         if zoneless && matches!(self.shape.time.zone, Zone::Assumed) {
             return vec![super::format::ZONE_NOTICE.to_owned()];
@@ -329,7 +351,8 @@ fn token_source(text: &str) -> Result<(How, Path), Problem> {
 
 /// Splits `header:NAME@path` and its kin; a text without prefix is a path.
 fn prefixed(text: &str) -> Result<(How, &str), Problem> {
-    let Some((prefix, rest)) = text.split_once(':').filter(|(prefix, _)| prefix.bytes().all(|byte| byte.is_ascii_lowercase()))
+    let Some((prefix, rest)) =
+        text.split_once(':').filter(|(prefix, _)| prefix.bytes().all(|byte| byte.is_ascii_lowercase()))
     else {
         return Ok((How::Value, text));
     };
@@ -337,7 +360,8 @@ fn prefixed(text: &str) -> Result<(How, &str), Problem> {
         return Ok((How::Scan, rest));
     }
     let wrong = || Problem::TokenSource(text.to_owned());
-    let (name, path) = rest.split_once('@').filter(|(name, path)| !name.is_empty() && !path.is_empty()).ok_or_else(wrong)?;
+    let (name, path) =
+        rest.split_once('@').filter(|(name, path)| !name.is_empty() && !path.is_empty()).ok_or_else(wrong)?;
     let how = match prefix {
         "header" => How::Header(name.to_owned()),
         "cookie" => How::Cookie(name.to_owned()),

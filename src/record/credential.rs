@@ -59,20 +59,25 @@ pub(super) fn read<'t>(value: &'t str, hashes_are_masks: bool, found: &mut impl 
 }
 
 fn first_end(text: &str) -> usize {
-    let jwt = redact::begins_like_a_jwt(bearer(unquoted(text)).unwrap_or_else(|| unquoted(text)).as_bytes());
+    let jwt = begins_like_a_jwt(bearer(opened(text)).unwrap_or_else(|| opened(text)).as_bytes());
     memchr::memchr_iter(b',', text.as_bytes())
         .find(|comma| jwt || text.get(comma + 1..).is_some_and(begins_a_credential))
         .unwrap_or(text.len())
 }
 
 fn begins_a_credential(text: &str) -> bool {
-    let text = unquoted(text);
-    if bearer(text).is_some() || redact::begins_like_a_jwt(text.as_bytes()) {
+    let text = opened(text);
+    if bearer(text).is_some() || begins_like_a_jwt(text.as_bytes()) {
         return true;
     }
     let end = text.find(',').unwrap_or(text.len());
     let first = text.get(..end).unwrap_or_default().trim_ascii();
     is_mask(first) || SCHEMES.iter().any(|scheme| strip_word(text, scheme).is_some())
+}
+
+/// [`redact::begins_like_a_jwt`], without decoding what nearly every token begins with.
+fn begins_like_a_jwt(text: &[u8]) -> bool {
+    text.starts_with(b"eyJ") || redact::begins_like_a_jwt(text)
 }
 
 fn one(text: &str, hashes_are_masks: bool) -> Option<Found<'_>> {
@@ -91,7 +96,7 @@ fn one(text: &str, hashes_are_masks: bool) -> Option<Found<'_>> {
             _ => Some(Found::Token(value)),
         };
     }
-    if redact::begins_like_a_jwt(text.as_bytes()) {
+    if begins_like_a_jwt(text.as_bytes()) {
         return Some(Found::Token(text));
     }
     if masks(text, hashes_are_masks) {
@@ -99,7 +104,7 @@ fn one(text: &str, hashes_are_masks: bool) -> Option<Found<'_>> {
     }
     if let Some(value) = other_scheme(text) {
         let value = unquoted(value);
-        let is_jwt = redact::begins_like_a_jwt(value.as_bytes());
+        let is_jwt = begins_like_a_jwt(value.as_bytes());
         return Some(if is_jwt { Found::Token(value) } else { Found::OtherScheme });
     }
     match text {
@@ -156,8 +161,15 @@ fn unquoted(text: &str) -> &str {
     text.trim_ascii().trim_matches(['"', '\'', '\\']).trim_ascii()
 }
 
+/// Without white space and quotes in front. What is behind is left alone: this is asked at every comma, and the end of the
+/// text may be far away.
+fn opened(text: &str) -> &str {
+    text.trim_start_matches([' ', '\t', '"', '\'', '\\'])
+}
+
 fn masks(text: &str, hashes_are_masks: bool) -> bool {
-    is_mask(text) || (hashes_are_masks && text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    is_mask(text)
+        || (hashes_are_masks && text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// True for what gateways write in place of a credential (formats.md pitfall 24).
@@ -179,7 +191,12 @@ mod tests {
 
     fn jwt(tail: &str) -> String {
         let part = |text: &str| base64url::encode(text.as_bytes());
-        format!("{}.{}.{}", part(r#"{"alg":"RS256"}"#), part(&format!(r#"{{"n":"{tail}"}}"#)), part("signature"))
+        format!(
+            "{}.{}.{}",
+            part(r#"{"alg":"RS256"}"#),
+            part(&format!(r#"{{"n":"{tail}"}}"#)),
+            part("signature")
+        )
     }
 
     fn all(value: &str) -> Vec<String> {
@@ -236,7 +253,16 @@ mod tests {
 
     #[test]
     fn marks_and_nothing() {
-        for mask in ["REDACTED", "[redacted]", "<REDACTED>", "***", "****", "Bearer ***", "bearer REDACTED", "*****abcd"] {
+        for mask in [
+            "REDACTED",
+            "[redacted]",
+            "<REDACTED>",
+            "***",
+            "****",
+            "Bearer ***",
+            "bearer REDACTED",
+            "*****abcd",
+        ] {
             assert_eq!(all(mask), ["masked"], "{mask}");
         }
         for nothing in ["", " ", "-", "null", "Bearer", "Bearer ", "Bearer -"] {

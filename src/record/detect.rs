@@ -55,12 +55,20 @@ pub(super) fn detect(set: &FormatSet, source: &str, head: &[u8], forced: Option<
     if let Some(format) = best(by_file.map(|format| (sample.resolved(format), format))) {
         return sample.detection(Arc::clone(format), "its `files` match the input's path".to_owned());
     }
-    let by_trial = user().map(|format| (sample.resolved(format), format));
-    if let Some(format) = best(by_trial.filter(|(trial, _)| trial.percent >= ENOUGH)) {
+    let by_trial = |has_files: bool| {
+        let tried = user().filter(|format| format.has_files == has_files);
+        let tried = tried.map(|format| (sample.resolved(format), format));
+        let format = best(tried.filter(|(trial, _)| trial.percent >= ENOUGH))?;
         let reason = "its time or token is found in 90 % of the first records".to_owned();
-        return sample.detection(Arc::clone(format), reason);
-    }
-    if let Some((format, reason)) = sample.signed(set).or_else(|| sample.templated(set)) {
+        Some((Arc::clone(format), reason))
+    };
+    // A format that names its files and is none of them may still be the only one that reads them; but it must not take a
+    // known gateway's other files, whose tokens it may not look for.
+    let found = by_trial(false)
+        .or_else(|| sample.signed(set))
+        .or_else(|| sample.templated(set))
+        .or_else(|| by_trial(true));
+    if let Some((format, reason)) = found {
         return sample.detection(format, reason);
     }
     sample.detection(set.scan(), "no known format; searched for tokens".to_owned())
@@ -92,6 +100,8 @@ struct Sample {
     lines: Vec<Vec<u8>>,
     /// Elements if the input is a stream of JSON values, else the lines.
     elements: Vec<Vec<u8>>,
+    /// True if nothing in the head would be rejected as no JSON.
+    all_json: bool,
 }
 
 impl Sample {
@@ -112,12 +122,19 @@ impl Sample {
             .map(<[u8]>::to_vec)
             .collect();
         let json_framing = json_framing(&lines);
-        let elements = if json_framing == Framing::Elements { elements(head) } else { lines.clone() };
-        Self { json_framing, lines, elements }
+        let (elements, all_json) = match json_framing {
+            Framing::Elements => elements(head),
+            Framing::Lines => (lines.clone(), false),
+        };
+        Self { json_framing, lines, elements, all_json }
     }
 
     fn framing(&self, format: &Format) -> Framing {
-        if format.is_json() { self.json_framing } else { Framing::Lines }
+        match format.reader {
+            Reader::Json(_) => self.json_framing,
+            Reader::Scan if self.all_json => self.json_framing,
+            Reader::Scan | Reader::Template(_) => Framing::Lines,
+        }
     }
 
     fn units(&self, format: &Format) -> &[Vec<u8>] {
@@ -126,8 +143,7 @@ impl Sample {
 
     /// Reads the units and counts what is found.
     fn resolved(&self, format: &Arc<Format>) -> Trial {
-        let (trial, _) = self.tried(format, |record| record.time.is_some() || record.presence != Presence::Absent);
-        trial
+        self.tried(format, is_resolved).0
     }
 
     fn tried(&self, format: &Format, counts: impl Fn(&super::Record<'_>) -> bool) -> (Trial, bool) {
@@ -157,7 +173,11 @@ impl Sample {
                 let signed = values.iter().filter(|value| has_all(value, keys)).count();
                 let share = percent(signed, self.elements.len());
                 if share >= SIGNED && best.as_ref().is_none_or(|(known, ..)| share > *known) {
-                    best = Some((share, format, format!("{share} % of the first records have {}", keys.join(" and "))));
+                    best = Some((
+                        share,
+                        format,
+                        format!("{share} % of the first records have {}", keys.join(" and ")),
+                    ));
                 }
             }
         }
@@ -183,9 +203,8 @@ impl Sample {
     }
 
     fn detection(&self, format: Arc<Format>, reason: String) -> Detection {
-        let (trial, zone_assumed) = self.tried(&format, |record| {
-            matches!(format.reader, Reader::Template(_)) || record.time.is_some() || record.presence != Presence::Absent
-        });
+        let (trial, zone_assumed) =
+            self.tried(&format, |record| matches!(format.reader, Reader::Template(_)) || is_resolved(record));
         let mut notices = format.notices.clone();
         if zone_assumed && notices.is_empty() {
             notices.push(super::format::ZONE_NOTICE.to_owned());
@@ -199,6 +218,13 @@ impl Sample {
             format,
         }
     }
+}
+
+/// True if a record has a token (or what stands for one) or a time that can be true: seconds read as milliseconds lie in
+/// 1970, and show that the format is another one's.
+fn is_resolved(record: &super::Record<'_>) -> bool {
+    const YEAR_2000: i64 = 946_684_800 * crate::time::SECOND;
+    record.presence != Presence::Absent || record.time.is_some_and(|time| time.at.0 >= YEAR_2000)
 }
 
 fn percent(part: usize, whole: usize) -> usize {
@@ -228,7 +254,12 @@ fn json_framing(lines: &[Vec<u8>]) -> Framing {
     for line in lines {
         let line = line.trim_ascii();
         match line.first() {
-            Some(b'[') if matches!(line.get(1..).unwrap_or_default().trim_ascii_start().first(), Some(b'{' | b'[') | None) => {
+            Some(b'[')
+                if matches!(
+                    line.get(1..).unwrap_or_default().trim_ascii_start().first(),
+                    Some(b'{' | b'[') | None
+                ) =>
+            {
                 return Framing::Elements;
             }
             Some(b'{') => match first_value_length(line) {
@@ -250,25 +281,34 @@ fn json_framing(lines: &[Vec<u8>]) -> Framing {
         let line = line.trim_ascii();
         line.first() == Some(&b'{') && first_value_length(line).is_none()
     });
-    if open > 0 && (whole == 0 || (first_is_open && whole < lines.len() / 2)) { Framing::Elements } else { Framing::Lines }
+    if open > 0 && (whole == 0 || (first_is_open && whole < lines.len() / 2)) {
+        Framing::Elements
+    } else {
+        Framing::Lines
+    }
 }
 
 /// True for `{"records":[` at the start of a line.
 fn is_envelope(line: &[u8]) -> bool {
     let rest = line.strip_prefix(b"{").unwrap_or_default().trim_ascii_start();
     let Some(rest) = rest.strip_prefix(b"\"records\"") else { return false };
-    rest.trim_ascii_start().strip_prefix(b":").is_some_and(|rest| rest.trim_ascii_start().first() == Some(&b'['))
+    rest.trim_ascii_start()
+        .strip_prefix(b":")
+        .is_some_and(|rest| rest.trim_ascii_start().first() == Some(&b'['))
 }
 
-fn elements(head: &[u8]) -> Vec<Vec<u8>> {
+/// The first units of a stream of JSON values, and whether there is nothing else in it.
+fn elements(head: &[u8]) -> (Vec<Vec<u8>>, bool) {
     let mut out = Vec::new();
+    let mut all_json = true;
     let mut splitter = Splitter::new(limits::DETECT_BYTES);
     splitter.feed(head, &mut |span: Span, bytes| {
+        all_json &= span.reject.is_none();
         if span.reject.is_none() && out.len() < limits::DETECT_RECORDS {
             out.push(bytes.to_vec());
         }
     });
-    out
+    (out, all_json)
 }
 
 fn json_value(unit: &[u8]) -> Option<Value> {

@@ -183,7 +183,9 @@ impl<'a, 's> Draft<'a, 's> {
     /// Tests a condition against a value; `None` is a value that is no scalar.
     pub(super) fn test(&mut self, condition: usize, value: Option<Scalar<'a>>) {
         let Some(test) = self.shape.conditions.get(condition) else { return };
-        let Some(bit) = u32::try_from(condition).ok().and_then(|shift| 1_u64.checked_shl(shift)) else { return };
+        let Some(bit) = u32::try_from(condition).ok().and_then(|shift| 1_u64.checked_shl(shift)) else {
+            return;
+        };
         self.conditions_seen |= bit;
         if value.is_some_and(|value| test.is_met_by(value.text(self.arena))) {
             self.conditions_met |= bit;
@@ -218,10 +220,24 @@ impl<'a, 's> Draft<'a, 's> {
         }
     }
 
+    /// Notes an empty array in a token's place.
+    pub(super) fn take_emptiness(&mut self) {
+        if self.shape.caddy_masks {
+            self.presence = self.presence.min(Presence::Masked);
+        }
+    }
+
+    /// Looks for tokens in a header's own value.
+    pub(super) fn take_value(&mut self, source: usize, field: Field<'a>) {
+        self.take_credentials(source, field.text, field);
+    }
+
     /// Looks for `access_token` in a URL, path or query, which every format does.
     pub(super) fn take_access_token(&mut self, text: &'a str) {
-        // Nearly all URLs carry none; one search tells.
-        if memchr::memmem::find(text.as_bytes(), b"ccess").is_some() {
+        // Nearly all URLs carry none, and most have no parameter at all.
+        if memchr::memchr(b'=', text.as_bytes()).is_some()
+            && memchr::memmem::find(text.as_bytes(), b"ccess").is_some()
+        {
             self.take_query(FROM_QUERY, text, "access_token", Field::inner(text));
         }
     }
@@ -230,7 +246,11 @@ impl<'a, 's> Draft<'a, 's> {
         for raw in query::parameters(text, name) {
             let value = query::percent_decoded(raw, self.arena);
             let ends = field.text.ends_with(raw);
-            let field = if ends { Field { text: value, ..field } } else { Field { length: 0, line_end: None, text: value } };
+            let field = if ends {
+                Field { text: value, ..field }
+            } else {
+                Field { length: 0, line_end: None, text: value }
+            };
             self.take_credentials(source, value, field);
         }
     }
@@ -246,7 +266,7 @@ impl<'a, 's> Draft<'a, 's> {
 
     fn take_credentials(&mut self, source: usize, text: &'a str, field: Field<'a>) {
         let cut = self.is_cut(field);
-        let hashes_are_masks = self.shape.hashes_are_masks;
+        let hashes_are_masks = self.shape.caddy_masks;
         let (tokens, presence) = (&mut *self.tokens, &mut self.presence);
         credential::read(text, hashes_are_masks, &mut |found| {
             *presence = (*presence).min(found.presence());

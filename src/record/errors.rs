@@ -62,7 +62,9 @@ pub enum Problem {
         nearest: Option<String>,
     },
     /// A user format has the name of a preset.
-    #[error("`{0}` is the name of a preset; choose another name, and write `extends = \"{0}\"` to build on it")]
+    #[error(
+        "`{0}` is the name of a preset; choose another name, and write `extends = \"{0}\"` to build on it"
+    )]
     PresetName(String),
     /// `extends` names nothing.
     #[error("`{name}` is no preset{}; `formats list` shows them", did_you_mean(.nearest.as_deref()))]
@@ -90,13 +92,19 @@ pub enum Problem {
         why: &'static str,
     },
     /// A token source with an unknown prefix.
-    #[error("`{0}` is no token source; write a path, `header:NAME@path`, `cookie:NAME@path`, `query:NAME@path` or `scan:path`")]
+    #[error(
+        "`{0}` is no token source; write a path, `header:NAME@path`, `cookie:NAME@path`, `query:NAME@path` or `scan:path`"
+    )]
     TokenSource(String),
     /// `time.as` is unknown.
-    #[error("`{0}` is no time form; write auto, epoch, epoch_ms, epoch_us, epoch_ns, rfc3339, clf, log4j, haproxy or strftime:…")]
+    #[error(
+        "`{0}` is no time form; write auto, epoch, epoch_ms, epoch_us, epoch_ns, rfc3339, clf, log4j, haproxy or strftime:…"
+    )]
     TimeForm(String),
     /// `zone` is unknown.
-    #[error("`{0}` is no time zone; write a name such as `Europe/Berlin`, an offset such as `+01:00`, or `UTC`")]
+    #[error(
+        "`{0}` is no time zone; write a name such as `Europe/Berlin`, an offset such as `+01:00`, or `UTC`"
+    )]
     Zone(String),
     /// `unit` is unknown.
     #[error("`{0}` is no unit; write s, ms, us or ns")]

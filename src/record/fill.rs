@@ -5,6 +5,7 @@ use super::query;
 use super::shape::{Shape, TimeForm, TimeRule};
 use super::{LoggedTime, Presence, Record, TokenHit};
 use crate::time::parse::{self, Stamp};
+use std::collections::HashSet;
 
 /// Builds the record; `zone_assumed` is set if its time names no zone and neither does the format.
 pub(super) fn record<'a>(mut draft: Draft<'a, '_>, zone_assumed: &mut bool) -> Record<'a> {
@@ -45,6 +46,9 @@ pub(super) fn record<'a>(mut draft: Draft<'a, '_>, zone_assumed: &mut bool) -> R
     }
 }
 
+/// Tokens of a record that are compared with each other one by one; more are put into a set.
+const FEW: usize = 16;
+
 /// Each value once, at its first place in the order of the format's sources.
 fn hits<'a>(
     shape: &'a Shape,
@@ -61,8 +65,13 @@ fn hits<'a>(
     let none = TokenHit { value: "", place: "", at_cut: false };
     let out = arena.alloc_slice_fill_copy(tokens.len(), none);
     let mut used = 0;
+    let mut many = (tokens.len() > FEW).then(HashSet::new);
     for token in tokens.iter() {
-        if out.iter().take(used).any(|known| known.value == token.value) {
+        let is_known = match &mut many {
+            Some(known) => !known.insert(token.value),
+            None => out.iter().take(used).any(|known| known.value == token.value),
+        };
+        if is_known {
             continue;
         }
         let place = match shape.sources.get(token.source) {
@@ -116,7 +125,11 @@ fn status(value: Scalar<'_>) -> Option<i32> {
     let code = match value {
         Scalar::Integer(code) => i32::try_from(code).ok()?,
         Scalar::Text(text) => text.trim_ascii().parse().ok()?,
-        #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "`as` saturates; the range follows")]
+        #[expect(
+            clippy::as_conversions,
+            clippy::cast_possible_truncation,
+            reason = "`as` saturates; the range follows"
+        )]
         Scalar::Float(code) if code.fract() == 0.0 => code as i32,
         _ => return None,
     };
@@ -127,7 +140,9 @@ fn status(value: Scalar<'_>) -> Option<i32> {
 fn duration(shape: &Shape, value: Scalar<'_>) -> Option<i64> {
     use super::shape::DurationUnit;
     let (number, unit) = match value {
-        Scalar::Integer(number) => (i32::try_from(number).map_or_else(|_| to_float(number), f64::from), shape.duration),
+        Scalar::Integer(number) => {
+            (i32::try_from(number).map_or_else(|_| to_float(number), f64::from), shape.duration)
+        }
         Scalar::Float(number) => (number, shape.duration),
         Scalar::Text(text) => {
             let text = text.trim_ascii();
@@ -142,11 +157,19 @@ fn duration(shape: &Shape, value: Scalar<'_>) -> Option<i64> {
     };
     let micros = (number * unit.micros()).round();
     // A century; whatever is longer is no duration.
-    #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "the range is checked before")]
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_possible_truncation,
+        reason = "the range is checked before"
+    )]
     (0.0..=3.2e15).contains(&micros).then_some(micros as i64)
 }
 
-#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "durations this long need no exact unit")]
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    reason = "durations this long need no exact unit"
+)]
 fn to_float(number: i64) -> f64 {
     number as f64
 }

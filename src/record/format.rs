@@ -11,7 +11,8 @@ use bumpalo::Bump;
 use std::fmt;
 
 /// What is said where times name no zone and the format does not either.
-pub(super) const ZONE_NOTICE: &str = "time_zone=assumed: the times name no zone and are read as UTC; set `zone` in the format";
+pub(super) const ZONE_NOTICE: &str =
+    "time_zone=assumed: the times name no zone and are read as UTC; set `zone` in the format";
 
 /// A log format: a preset, or one of the user's.
 pub struct Format {
@@ -139,13 +140,18 @@ fn read_scan<'a>(unit: &'a [u8], draft: &mut Draft<'a, '_>) -> Unit {
     Unit::Record
 }
 
+/// Without the byte order mark that the first line may have, and without its end.
 fn without_line_end(unit: &[u8]) -> &[u8] {
+    let unit = unit.strip_prefix(b"\xef\xbb\xbf").unwrap_or(unit);
     let unit = unit.strip_suffix(b"\n").unwrap_or(unit);
     unit.strip_suffix(b"\r").unwrap_or(unit)
 }
 
 /// The same memory for other tokens.
-fn recycled<'from, 'to>(mut tokens: Vec<RawToken<'from>>) -> Vec<RawToken<'to>> {
+fn recycled<'to>(mut tokens: Vec<RawToken<'_>>) -> Vec<RawToken<'to>> {
     tokens.clear();
-    tokens.into_iter().filter_map(|_| None).collect()
+    tokens.into_iter().map_while(|_| None).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,7 +54,12 @@ pub(super) fn read<'a>(
             return Err(Reject::Json);
         }
         let line_end = cut.then_some(unit.len());
-        Walk { plan, tape: &tape.0, line_end }.visit(root, Spot { at: 0, penalty: 0, group: 0 }, parsers, draft);
+        Walk { plan, tape: &tape.0, line_end }.visit(
+            root,
+            Spot { at: 0, penalty: 0, group: 0 },
+            parsers,
+            draft,
+        );
         Ok(if draft.is_skipped() { Unit::Ignored } else { Unit::Record })
     });
     parser.tape = tape.reset();
@@ -91,7 +96,8 @@ fn is_envelope(tape: &[Node<'_>]) -> bool {
     let Some(Node::Object { len, .. }) = tape.first() else { return false };
     let mut at = 1;
     for _ in 0..*len {
-        if let Some([Node::String("records"), Node::Array { .. }, Node::Object { .. }]) = tape.get(at..at + 3) {
+        if let Some([Node::String("records"), Node::Array { .. }, Node::Object { .. }]) = tape.get(at..at + 3)
+        {
             return true;
         }
         let Some(value) = tape.get(at + 1) else { return false };
@@ -142,27 +148,42 @@ impl<'a> Walk<'_, 'a> {
         }
     }
 
-    fn members(&self, here: &'a TrieNode, spot: Spot, len: usize, parsers: &mut Vec<Parser>, draft: &mut Draft<'a, '_>) {
+    fn members(
+        &self,
+        here: &'a TrieNode,
+        spot: Spot,
+        len: usize,
+        parsers: &mut Vec<Parser>,
+        draft: &mut Draft<'a, '_>,
+    ) {
         let mut at = spot.at + 1;
         for _ in 0..len {
-            let (Some(Node::String(name)), Some(value)) = (self.tape.get(at), self.tape.get(at + 1)) else { return };
+            let (Some(Node::String(name)), Some(value)) = (self.tape.get(at), self.tape.get(at + 1)) else {
+                return;
+            };
             for edge in &here.edges {
                 if edge.name.len() != name.len() {
                     continue;
                 }
                 let exact = edge.name == *name;
-                if exact || (edge.fold && edge.name.eq_ignore_ascii_case(name)) {
-                    if let Some(child) = self.plan.trie.node(edge.child) {
-                        let penalty = spot.penalty | u16::from(!exact);
-                        self.visit(child, Spot { at: at + 1, penalty, group: spot.group }, parsers, draft);
-                    }
+                let matches = exact || (edge.fold && edge.name.eq_ignore_ascii_case(name));
+                if let Some(child) = self.plan.trie.node(edge.child).filter(|_| matches) {
+                    let penalty = spot.penalty | u16::from(!exact);
+                    self.visit(child, Spot { at: at + 1, penalty, group: spot.group }, parsers, draft);
                 }
             }
             at += 1 + size(*value);
         }
     }
 
-    fn elements(&self, here: &'a TrieNode, spot: Spot, len: usize, parsers: &mut Vec<Parser>, draft: &mut Draft<'a, '_>) {
+    fn elements(
+        &self,
+        here: &'a TrieNode,
+        spot: Spot,
+        len: usize,
+        parsers: &mut Vec<Parser>,
+        draft: &mut Draft<'a, '_>,
+    ) {
         let mut at = spot.at + 1;
         // An array is named by its place, which no other array shares.
         let group = if spot.group == 0 { u32::try_from(at).unwrap_or(u32::MAX) } else { spot.group };
@@ -200,25 +221,28 @@ impl<'a> Walk<'_, 'a> {
             Target::Token(source) => {
                 let how = draft.shape.sources.get(source).map(|source| &source.how);
                 match (how, node) {
+                    (_, Node::Array { len: 0, .. }) => draft.take_emptiness(),
                     (Some(How::Header(name)), Node::Array { .. } | Node::Object { .. }) => {
-                        self.named_values(name, spot.at, &mut |at| self.texts(at, source, draft));
+                        self.named_values(name, spot.at, &mut |at| {
+                            self.texts(at, &mut |field| draft.take_value(source, field));
+                        });
                     }
-                    _ => self.texts(spot.at, source, draft),
+                    _ => self.texts(spot.at, &mut |field| draft.take_field(source, field)),
                 }
             }
         }
     }
 
     /// Every text at a place: the text itself, or the texts of an array.
-    fn texts(&self, at: usize, source: usize, draft: &mut Draft<'a, '_>) {
+    fn texts(&self, at: usize, take: &mut dyn FnMut(Field<'a>)) {
         match self.tape.get(at) {
-            Some(Node::String(text)) => draft.take_field(source, self.field(text, at)),
+            Some(Node::String(text)) => take(self.field(text, at)),
             Some(Node::Array { len, .. }) => {
                 let mut at = at + 1;
                 for _ in 0..*len {
                     let Some(element) = self.tape.get(at) else { return };
                     if let Node::String(text) = element {
-                        draft.take_field(source, self.field(text, at));
+                        take(self.field(text, at));
                     }
                     at += size(*element);
                 }
@@ -273,7 +297,9 @@ impl<'a> Walk<'_, 'a> {
     fn each_member(&self, at: usize, len: usize, take: &mut impl FnMut(&str, usize)) {
         let mut at = at + 1;
         for _ in 0..len {
-            let (Some(Node::String(key)), Some(value)) = (self.tape.get(at), self.tape.get(at + 1)) else { return };
+            let (Some(Node::String(key)), Some(value)) = (self.tape.get(at), self.tape.get(at + 1)) else {
+                return;
+            };
             take(key, at + 1);
             at += 1 + size(*value);
         }
@@ -326,8 +352,12 @@ fn enter_text<'a>(
         let inner = Walk { plan, tape: &tape.0, line_end: None };
         let Spot { penalty, group, .. } = spot;
         match tape.0.first() {
-            Some(Node::Object { len, .. }) => inner.members(here, Spot { at: 0, penalty, group }, *len, parsers, draft),
-            Some(Node::Array { len, .. }) => inner.elements(here, Spot { at: 0, penalty, group }, *len, parsers, draft),
+            Some(Node::Object { len, .. }) => {
+                inner.members(here, Spot { at: 0, penalty, group }, *len, parsers, draft);
+            }
+            Some(Node::Array { len, .. }) => {
+                inner.elements(here, Spot { at: 0, penalty, group }, *len, parsers, draft);
+            }
             _ => {}
         }
     }
@@ -339,7 +369,9 @@ fn scalar(node: Node<'_>) -> Option<Scalar<'_>> {
     Some(match node {
         Node::String(text) => Scalar::Text(text),
         Node::Static(StaticNode::I64(number)) => Scalar::Integer(number),
-        Node::Static(StaticNode::U64(number)) => i64::try_from(number).map_or(Scalar::Large(number), Scalar::Integer),
+        Node::Static(StaticNode::U64(number)) => {
+            i64::try_from(number).map_or(Scalar::Large(number), Scalar::Integer)
+        }
         Node::Static(StaticNode::F64(number)) => Scalar::Float(number),
         Node::Static(StaticNode::Bool(flag)) => Scalar::Bool(flag),
         _ => return None,

@@ -134,7 +134,10 @@ impl Trie {
             self.nodes.push(TrieNode::default());
         }
         if let Some(literal) = &path.literal {
-            self.insert_segments(&[Segment::Key(literal.clone())], Leaf { target, rank: rank.saturating_mul(2) });
+            self.insert_segments(
+                &[Segment::Key(literal.clone())],
+                Leaf { target, rank: rank.saturating_mul(2) },
+            );
         }
         self.insert_segments(&path.segments, Leaf { target, rank: rank.saturating_mul(2).saturating_add(1) });
     }
@@ -149,7 +152,8 @@ impl Trie {
                 Segment::Index(index) => self.edge(at, &index.to_string(), false),
                 Segment::Key(name) => self.edge(at, name, last || under_headers),
             };
-            under_headers = matches!(segment, Segment::Key(name) if name.to_ascii_lowercase().contains("header"));
+            under_headers =
+                matches!(segment, Segment::Key(name) if name.to_ascii_lowercase().contains("header"));
         }
         if let Some(node) = self.nodes.get_mut(at) {
             node.leaves.push(leaf);
@@ -192,7 +196,10 @@ mod tests {
     fn both_notations_are_read() {
         assert_eq!(Path::parse("/a~1b/~0c/0").unwrap().segments, [key("a/b"), key("~c"), key("0")]);
         let dotted = Path::parse("a.b[0][\"c.d\"][*].e").unwrap();
-        assert_eq!(dotted.segments, [key("a"), key("b"), Segment::Index(0), key("c.d"), Segment::Every, key("e")]);
+        assert_eq!(
+            dotted.segments,
+            [key("a"), key("b"), Segment::Index(0), key("c.d"), Segment::Every, key("e")]
+        );
         assert_eq!(Path::parse("[\"id.orig_h\"]").unwrap().segments, [key("id.orig_h")]);
         for wrong in ["", "a..b", "a[", "a[x]", "a[0]b", ".a", "a."] {
             assert!(Path::parse(wrong).is_err(), "{wrong}");

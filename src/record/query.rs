@@ -14,7 +14,9 @@ pub(super) struct Url<'a> {
 /// Splits an absolute URL, or a path with or without query. The fragment belongs to neither.
 pub(super) fn split_url(text: &str) -> Url<'_> {
     let (scheme, rest) = match text.split_once("://") {
-        Some((scheme, rest)) if !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
+        Some((scheme, rest))
+            if !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) =>
+        {
             (Some(scheme), rest)
         }
         _ => (None, text),
@@ -171,7 +173,10 @@ mod tests {
         assert_eq!(parameters("/x?a=1&access_token=abc&b=2", "access_token").collect::<Vec<_>>(), ["abc"]);
         assert_eq!(parameters("access_token=abc HTTP/1.1", "access_token").collect::<Vec<_>>(), ["abc"]);
         assert_eq!(cookies("a=1; sid=x=y", "sid").collect::<Vec<_>>(), ["x=y"]);
-        assert_eq!(header_lines("Host: h\r\nauthorization: Bearer x\r\n", "Authorization").collect::<Vec<_>>(), [" Bearer x"]);
+        assert_eq!(
+            header_lines("Host: h\r\nauthorization: Bearer x\r\n", "Authorization").collect::<Vec<_>>(),
+            [" Bearer x"]
+        );
         assert_eq!(percent_decoded("a%2Eb%2", &arena), "a.b%2");
         assert_eq!(percent_decoded("%ff", &arena), "%ff");
     }

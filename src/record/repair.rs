@@ -14,7 +14,12 @@ pub(super) struct Repaired {
 
 /// Repairs one object and drops whatever follows it; `None` if the text is beyond repair.
 pub(super) fn object(unit: &[u8]) -> Option<Repaired> {
-    let mut work = Work { rest: unit.trim_ascii_start(), out: Vec::with_capacity(unit.len() + 64), open: Vec::new(), safe: 0 };
+    let mut work = Work {
+        rest: unit.trim_ascii_start(),
+        out: Vec::with_capacity(unit.len() + 64),
+        open: Vec::new(),
+        safe: 0,
+    };
     if work.rest.first() != Some(&b'{') {
         return None;
     }
@@ -26,7 +31,8 @@ pub(super) fn object(unit: &[u8]) -> Option<Repaired> {
             true
         }
     };
-    let text = String::from_utf8(work.out).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+    let text = String::from_utf8(work.out)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
     Some(Repaired { text, cut })
 }
 
@@ -114,8 +120,7 @@ impl Work<'_> {
         while let Some(byte) = self.rest.get(end) {
             let ends = match byte {
                 b',' if in_object => next_is_key(self.rest.get(end + 1..).unwrap_or_default()),
-                b',' => true,
-                b'}' | b']' => true,
+                b',' | b'}' | b']' => true,
                 _ => false,
             };
             if ends {
@@ -214,7 +219,9 @@ impl Work<'_> {
             1..0x20 => {
                 const DIGITS: &[u8; 16] = b"0123456789abcdef";
                 self.out.extend_from_slice(b"\\u00");
-                self.out.extend([byte >> 4, byte & 15].iter().filter_map(|digit| DIGITS.get(usize::from(*digit))));
+                self.out.extend(
+                    [byte >> 4, byte & 15].iter().filter_map(|digit| DIGITS.get(usize::from(*digit))),
+                );
             }
             _ => self.out.push(byte),
         }
@@ -299,10 +306,13 @@ mod tests {
     fn broken_json_becomes_json() {
         assert_eq!(fixed(br#"{"a":"x\x22y\x5C\xC3\xA9"}"#), r#"{"a":"x\"y\\é"}"#);
         assert_eq!(fixed(b"{\"a\":\"\xff\x01\x00\\v\\q\"}"), r#"{"a":"�\u0001\ufffd\u000b\\q"}"#);
-        assert_eq!(fixed(br#"{"a":-,"b":,"c":0.001, 0.002,"d":000}"#), r#"{"a":null,"b":null,"c":"0.001, 0.002","d":"000"}"#);
+        assert_eq!(
+            fixed(br#"{"a":-,"b":,"c":0.001, 0.002,"d":000}"#),
+            r#"{"a":null,"b":null,"c":"0.001, 0.002","d":"000"}"#
+        );
         assert_eq!(fixed(br#"{"a":{"b":[1,2,]}}}}"#), r#"{"a":{"b":[1,2]}}"#);
         assert_eq!(fixed(br#"{"a":"\ud800","b":"\ud83d\ude00"}"#), r#"{"a":"\ufffd","b":"\ud83d\ude00"}"#);
-        for hopeless in ["", "x", "[1]", r#"{"a" 1}"#, r#"{a:1}"#, r#"{"a":[1}"#] {
+        for hopeless in ["", "x", "[1]", r#"{"a" 1}"#, "{a:1}", r#"{"a":[1}"#] {
             assert_eq!(object(hopeless.as_bytes()), None, "{hopeless}");
         }
     }
@@ -315,7 +325,11 @@ mod tests {
             (r#"{"a":1,"b":"#, r#"{"a":1}"#),
             (r#"{"a":{"b":[1,"x"#, r#"{"a":{"b":[1,"x"]}}"#),
         ] {
-            assert_eq!(object(cut.as_bytes()), Some(Repaired { text: closed.to_owned(), cut: true }), "{cut}");
+            assert_eq!(
+                object(cut.as_bytes()),
+                Some(Repaired { text: closed.to_owned(), cut: true }),
+                "{cut}"
+            );
         }
     }
 

@@ -10,6 +10,8 @@ use memchr::memmem;
 
 /// How far to the left the words before a token are looked for, in bytes.
 const CONTEXT_BYTES: usize = 64;
+/// Longest value behind the word `authorization` in which the word is looked for again, in bytes.
+const VALUE_BYTES_MAX: usize = 4096;
 
 /// A token in a text.
 pub(super) struct Hit<'a> {
@@ -30,7 +32,8 @@ pub(super) fn tokens<'a>(text: &'a str, arena: &'a Bump, take: &mut impl FnMut(H
         let end = run_end(bytes, start);
         skip_until = end;
         let (Some(run), Some(left)) = (text.get(start..end), text.get(..start)) else { continue };
-        let left = left.get(left.floor_char_boundary(left.len().saturating_sub(CONTEXT_BYTES))..).unwrap_or(left);
+        let left =
+            left.get(left.floor_char_boundary(left.len().saturating_sub(CONTEXT_BYTES))..).unwrap_or(left);
         if is_issued(left) {
             continue;
         }
@@ -47,13 +50,21 @@ pub(super) fn tokens<'a>(text: &'a str, arena: &'a Bump, take: &mut impl FnMut(H
 /// What stands behind the word `authorization`: masks, other schemes, opaque bearer tokens.
 fn authorizations<'a>(text: &'a str, take: &mut impl FnMut(Hit<'a>)) -> Presence {
     let mut presence = Presence::Absent;
+    let mut skip_until = 0;
     for at in memmem::find_iter(text.as_bytes(), b"uthorization") {
+        if at < skip_until {
+            continue;
+        }
         let rest = text.get(at + 12..).unwrap_or_default();
         let value = rest.trim_start_matches(['"', '\'', '\\', ':', '=', '[', ' ', '\t']);
         if value.len() == rest.len() {
             continue;
         }
         let value = value.split(['"', '\'', '\\', ']', '}', '&', ';']).next().unwrap_or_default();
+        // A long value is looked at once, so that the word again and again in one text costs no more than once.
+        if value.len() > VALUE_BYTES_MAX {
+            skip_until = text.len() - rest.len() + value.len();
+        }
         let is_bearer = value.get(..6).is_some_and(|word| word.eq_ignore_ascii_case("bearer"));
         credential::read(value, false, &mut |found| match found {
             Found::Token(token) if redact::begins_like_a_jwt(token.as_bytes()) => {}
@@ -73,11 +84,10 @@ fn authorizations<'a>(text: &'a str, take: &mut impl FnMut(Hit<'a>)) -> Presence
 fn is_boundary(left: &[u8]) -> bool {
     let hex = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_hexdigit);
     match left {
-        [.., b'%', a, b] | [.., b'\\', b'x', a, b] if hex(&[*a, *b]) => true,
+        [.., b'\\', b'n' | b't' | b'r'] | [] => true,
         [.., b'\\', b'u', a, b, c, d] if hex(&[*a, *b, *c, *d]) => true,
-        [.., b'\\', b'n' | b't' | b'r'] => true,
+        [.., b'%', a, b] | [.., b'\\', b'x', a, b] if hex(&[*a, *b]) => true,
         [.., last] => !base64url::is_alphabet(*last) && *last != b'.',
-        [] => true,
     }
 }
 
@@ -89,8 +99,7 @@ fn run_end(bytes: &[u8], start: usize) -> usize {
             [b'%', b'2', b'E' | b'e', ..] => 3,
             [b'\\', b'x', b'2', b'E' | b'e', ..] => 4,
             [b'\\', b'u', b'0', b'0', b'2', b'E' | b'e', ..] => 6,
-            [b'*', b'*', b'*', ..] => return at + 3,
-            [0xE2, 0x80, 0xA6, ..] => return at + 3,
+            [b'*', b'*', b'*', ..] | [0xE2, 0x80, 0xA6, ..] => return at + 3,
             [byte, ..] if base64url::is_alphabet(*byte) || *byte == b'.' => 1,
             _ => return at,
         }
@@ -152,7 +161,7 @@ pub(super) fn time(text: &[u8]) -> Option<Stamp> {
         let start = at + digit;
         let rest = text.get(start..)?;
         let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let inside_a_word = start > 0 && text.get(start - 1).is_some_and(|byte| byte.is_ascii_alphanumeric());
+        let inside_a_word = start > 0 && text.get(start - 1).is_some_and(u8::is_ascii_alphanumeric);
         if !inside_a_word {
             let stamp = match (length, rest.get(length)) {
                 (4, Some(b'-')) => parse::rfc3339_prefix(rest).map(|(stamp, _)| stamp),
@@ -170,14 +179,16 @@ pub(super) fn time(text: &[u8]) -> Option<Stamp> {
 }
 
 fn epoch(left: &[u8], rest: &[u8], length: usize) -> Option<Stamp> {
-    const KEYS: [&str; 9] = ["ts", "time", "timestamp", "msec", "date", "started_at", "start_time", "epoch", "at"];
+    const KEYS: [&str; 9] =
+        ["ts", "time", "timestamp", "msec", "date", "started_at", "start_time", "epoch", "at"];
     let left = left.get(left.len().saturating_sub(CONTEXT_BYTES)..)?;
     let name_end = left.iter().rposition(|byte| !matches!(byte, b'"' | b':' | b'=' | b' ' | b'\\'))? + 1;
     if name_end == left.len() {
         return None;
     }
     let name = left.get(..name_end)?;
-    let name_start = name.iter().rposition(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_').map_or(0, |at| at + 1);
+    let name_start =
+        name.iter().rposition(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_').map_or(0, |at| at + 1);
     let name = std::str::from_utf8(name.get(name_start..)?).ok()?.to_ascii_lowercase();
     if !KEYS.contains(&name.as_str()) {
         return None;
@@ -228,7 +239,8 @@ mod tests {
     #[test]
     fn issued_and_id_tokens_are_not_presented() {
         let jwt = jwt();
-        for text in [format!("{{\"access_token\":\"{jwt}\"}}"), format!("id_token={jwt}"), format!("x{jwt}")] {
+        for text in [format!("{{\"access_token\":\"{jwt}\"}}"), format!("id_token={jwt}"), format!("x{jwt}")]
+        {
             assert_eq!(all(&text), (vec![], Presence::Absent), "{text}");
         }
     }

@@ -87,7 +87,8 @@ impl FormatSet {
             if bases.contains_key(name.get_ref()) {
                 return Err(place(Problem::PresetName(name.get_ref().clone()), name.span()));
             }
-            let spec = with_base(spec.into_inner(), bases).map_err(|located| placed(&shown, &text, located))?;
+            let spec =
+                with_base(spec.into_inner(), bases).map_err(|located| placed(&shown, &text, located))?;
             let outside = match &spec.from {
                 Some(from) => Some(self.named_template(path, &spec, from).map_err(|error| match error {
                     Outside::Read(error) => error,
@@ -103,7 +104,12 @@ impl FormatSet {
     }
 
     /// The template that `from` points at.
-    fn named_template(&mut self, formats: &Path, spec: &Spec, from: &super::spec::From) -> Result<TemplateText, Outside> {
+    fn named_template(
+        &mut self,
+        formats: &Path,
+        spec: &Spec,
+        from: &super::spec::From,
+    ) -> Result<TemplateText, Outside> {
         let path = formats.parent().unwrap_or(Path::new("")).join(from.file.get_ref());
         let configuration = self.read(&path).map_err(Outside::Read)?;
         let name = from.log_format.get_ref();
@@ -120,12 +126,14 @@ impl FormatSet {
 
     fn read(&mut self, path: &Path) -> Result<String, FormatError> {
         let shown = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|source| FormatError::Read { path: shown.clone(), source })?;
+        let bytes =
+            std::fs::read(path).map_err(|source| FormatError::Read { path: shown.clone(), source })?;
         let sha256 = redact::hex(ring::digest::digest(&ring::digest::SHA256, &bytes).as_ref());
         if !self.digests.iter().any(|known| known.path == shown) {
             self.digests.push(FileDigest { path: shown, sha256 });
         }
-        Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+        Ok(String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
     }
 
     /// Names of all formats: the user's in byte order, then the presets in the order in which detection tries them.
@@ -226,7 +234,9 @@ fn spec_text(spec: &Spec, outside: Option<TemplateText>) -> Result<Option<Templa
     }
     let Some(given) = &spec.template else { return Ok(None) };
     let text = match spec.kind {
-        Some(Kind::Nginx) => template::nginx_text(given.get_ref()).map(|(text, escapes)| TemplateText { text, escapes }),
+        Some(Kind::Nginx) => {
+            template::nginx_text(given.get_ref()).map(|(text, escapes)| TemplateText { text, escapes })
+        }
         _ => template::apache_text(given.get_ref())
             .map(|text| TemplateText { text, escapes: template::Escapes::Apache }),
     };
@@ -269,10 +279,12 @@ fn section(text: &str, name: &str) -> String {
         format: BTreeMap<Spanned<String>, Spanned<toml::Table>>,
     }
     let Ok(Spans { format }) = toml::from_str(text) else { return String::new() };
-    let line_start = |at: usize| text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
+    let line_start =
+        |at: usize| text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
     let mut starts: Vec<usize> = format.keys().map(|key| line_start(key.span().start)).collect();
     starts.sort_unstable();
-    let Some(start) = format.keys().find(|key| key.get_ref() == name).map(|key| line_start(key.span().start)) else {
+    let Some(start) = format.keys().find(|key| key.get_ref() == name).map(|key| line_start(key.span().start))
+    else {
         return String::new();
     };
     let end = starts.into_iter().find(|next| *next > start).unwrap_or(text.len());

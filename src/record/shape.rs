@@ -126,6 +126,7 @@ pub(super) struct Shape {
     pub(super) line_limit: Option<usize>,
     /// Length at which the logger cuts a field, in bytes.
     pub(super) field_limit: Option<usize>,
-    /// True if eight hexadecimal digits in a token's place are a mask (Caddy's `hash` filter).
-    pub(super) hashes_are_masks: bool,
+    /// True if eight hexadecimal digits (Caddy's `hash` filter) or an empty array (its older releases) in a token's place
+    /// are a mask.
+    pub(super) caddy_masks: bool,
 }

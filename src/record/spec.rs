@@ -76,8 +76,8 @@ pub(super) struct Spec {
     pub(super) line_limit: Option<usize>,
     /// Length at which the logger cuts a field, in bytes.
     pub(super) field_limit: Option<usize>,
-    /// True if eight hexadecimal digits in a token's place are a mask.
-    pub(super) hashed_masks: Option<bool>,
+    /// True if eight hexadecimal digits or an empty array in a token's place are a mask.
+    pub(super) caddy_masks: Option<bool>,
     /// The one line of gateway configuration that makes it log tokens.
     pub(super) hint: Option<String>,
     /// Any of these lists of paths, `path=value` or `path$=suffix`, all of whose items a record must have.
@@ -302,7 +302,7 @@ impl Spec {
             files: self.files,
             line_limit: self.line_limit.or(base.line_limit),
             field_limit: self.field_limit.or(base.field_limit),
-            hashed_masks: self.hashed_masks.or(base.hashed_masks),
+            caddy_masks: self.caddy_masks.or(base.caddy_masks),
             hint: self.hint.or(base.hint),
             signature: self.signature,
         }

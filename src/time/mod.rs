@@ -26,6 +26,7 @@ impl UtcMicros {
     }
 
     /// The start of the hour that holds this instant.
+    #[must_use]
     pub fn hour(self) -> Self {
         Self(self.0.div_euclid(HOUR).saturating_mul(HOUR))
     }

@@ -139,14 +139,17 @@ pub fn epoch_float(number: f64, unit: EpochUnit) -> Option<Stamp> {
         (EpochUnit::Seconds, _) => (1e6, 1.0),
         (EpochUnit::Millis, _) => (1e3, 1.0),
         (EpochUnit::Micros, _) => (1.0, 1.0),
-        (EpochUnit::Nanos, _) => (1.0, 1e3),
         (EpochUnit::Auto, size) if size < 1e11 => (1e6, 1.0),
         (EpochUnit::Auto, size) if size < 1e14 => (1e3, 1.0),
         (EpochUnit::Auto, size) if size < 1e17 => (1.0, 1.0),
-        (EpochUnit::Auto, _) => (1.0, 1e3),
+        (EpochUnit::Nanos | EpochUnit::Auto, _) => (1.0, 1e3),
     };
     let micros = (number * factor / divisor).round();
-    #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "below 1e26, and `as` saturates")]
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_possible_truncation,
+        reason = "below 1e26, and `as` saturates"
+    )]
     let micros = micros as i128;
     in_range(micros)
 }
@@ -171,8 +174,12 @@ pub fn strftime(format: &str, text: &[u8]) -> Option<Stamp> {
         return epoch(text, EpochUnit::Seconds);
     }
     let broken_down = jiff::fmt::strtime::BrokenDownTime::parse(format, text).ok()?;
-    if broken_down.offset().is_some() || broken_down.iana_time_zone().is_some() || broken_down.timestamp().is_some() {
-        let instant = broken_down.to_timestamp().or_else(|_| broken_down.to_zoned().map(|zoned| zoned.timestamp()));
+    if broken_down.offset().is_some()
+        || broken_down.iana_time_zone().is_some()
+        || broken_down.timestamp().is_some()
+    {
+        let instant =
+            broken_down.to_timestamp().or_else(|_| broken_down.to_zoned().map(|zoned| zoned.timestamp()));
         return Some(Stamp::Utc(UtcMicros(instant.ok()?.as_microsecond())));
     }
     let civil = broken_down.to_datetime().ok()?;
@@ -182,7 +189,8 @@ pub fn strftime(format: &str, text: &[u8]) -> Option<Stamp> {
 
 /// True if times written in this `strftime` notation say where they are.
 pub fn strftime_names_a_zone(format: &str) -> bool {
-    ["%z", "%:z", "%Z", "%Q", "%:Q", "%s", "%c"].iter().any(|directive| format.contains(directive)) || format.ends_with('Z')
+    ["%z", "%:z", "%Z", "%Q", "%:Q", "%s", "%c"].iter().any(|directive| format.contains(directive))
+        || format.ends_with('Z')
 }
 
 /// `+01:00`, `-0530` or `+01` as seconds east of UTC; `None` for anything else.
@@ -229,8 +237,7 @@ fn offset(text: &[u8]) -> Option<(i64, usize)> {
     let body = text.get(space..)?;
     match body {
         [b'Z' | b'z', ..] => return Some((0, space + 1)),
-        [b'U', b'T', b'C', ..] => return Some((0, space + 3)),
-        [b'G', b'M', b'T', ..] => return Some((0, space + 3)),
+        [b'U', b'T', b'C', ..] | [b'G', b'M', b'T', ..] => return Some((0, space + 3)),
         _ => {}
     }
     let sign = match body.first()? {
@@ -318,6 +325,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "compared with what parsers give")]
     fn utc(text: &str) -> Option<Stamp> {
         let instant: jiff::Timestamp = text.parse().unwrap();
         Some(Stamp::Utc(UtcMicros(instant.as_microsecond())))
@@ -339,7 +347,15 @@ mod tests {
         }
         assert_eq!(rfc3339(b"2026-11-22T10:34:27.1184852Z"), utc("2026-11-22T10:34:27.118485Z"));
         assert!(matches!(rfc3339(b"2026-11-22 10:34:27,118"), Some(Stamp::Civil(_))));
-        for wrong in ["2026-13-01T00:00:00Z", "2026-02-29T00:00:00Z", "2026-11-22T24:00:00Z", "2026-11-22", "", "0000-01-01T00:00:00Z", "2026-11-22T10:34:27Zx"] {
+        for wrong in [
+            "2026-13-01T00:00:00Z",
+            "2026-02-29T00:00:00Z",
+            "2026-11-22T24:00:00Z",
+            "2026-11-22",
+            "",
+            "0000-01-01T00:00:00Z",
+            "2026-11-22T10:34:27Zx",
+        ] {
             assert_eq!(rfc3339(wrong.as_bytes()), None, "{wrong}");
         }
     }
@@ -372,7 +388,10 @@ mod tests {
     #[test]
     fn strftime_through_jiff() {
         assert_eq!(strftime("%s.%3f", b"1795343667.412"), utc("2026-11-22T10:34:27.412Z"));
-        assert_eq!(strftime("%Y-%m-%dT%H:%M:%S.%3f%z", b"2026-11-22T11:34:27.118+0100"), utc("2026-11-22T10:34:27.118Z"));
+        assert_eq!(
+            strftime("%Y-%m-%dT%H:%M:%S.%3f%z", b"2026-11-22T11:34:27.118+0100"),
+            utc("2026-11-22T10:34:27.118Z")
+        );
         assert!(matches!(strftime("%d.%m.%Y %H:%M:%S", b"22.11.2026 10:34:27"), Some(Stamp::Civil(_))));
         assert!(!strftime_names_a_zone("%Y-%m-%d %H:%M:%S"));
     }

@@ -59,7 +59,8 @@ fn push_literal(pieces: &mut Vec<Piece>, text: &str) {
 
 /// `%{argument}X` with the conditions and modifiers before it.
 fn directive(after: &str, column: usize) -> Result<(Variable, &str), Problem> {
-    let modified = after.trim_start_matches(|next: char| matches!(next, '!' | '<' | '>' | ',') || next.is_ascii_digit());
+    let modified =
+        after.trim_start_matches(|next: char| matches!(next, '!' | '<' | '>' | ',') || next.is_ascii_digit());
     let (argument, body) = match modified.strip_prefix('{') {
         Some(braced) => {
             let (argument, body) =
@@ -100,7 +101,6 @@ fn bind(variable: &mut Variable, letter: &str, argument: Option<&str>) {
         ("o", Some(header)) => binding::response_header(&header.to_ascii_lowercase()),
         ("C", Some(cookie)) => vec![binding::token(format!("cookie:{cookie}"), How::Scan)],
         ("e", Some("UNIQUE_ID")) => role(Role::RequestId, 1),
-        ("x", Some("SSL_PROTOCOL")) => Vec::new(),
         _ => Vec::new(),
     };
 }
@@ -141,11 +141,15 @@ fn with_joined_times(pieces: Vec<Piece>) -> Vec<Piece> {
     for piece in pieces {
         if let (Piece::Variable(next), true) = (&piece, is_time(&piece)) {
             let between = match out.last() {
-                Some(Piece::Literal(text)) if text.chars().all(|mark| ".,:TZ".contains(mark)) => Some(text.clone()),
+                Some(Piece::Literal(text)) if text.chars().all(|mark| ".,:TZ".contains(mark)) => {
+                    Some(text.clone())
+                }
                 _ => None,
             };
             let before = if between.is_some() { out.len().checked_sub(2) } else { out.len().checked_sub(1) };
-            if let Some(Piece::Variable(first)) = before.and_then(|at| out.get_mut(at)).filter(|piece| is_time(piece)) {
+            if let Some(Piece::Variable(first)) =
+                before.and_then(|at| out.get_mut(at)).filter(|piece| is_time(piece))
+            {
                 join(first, between.as_deref().unwrap_or_default(), next);
                 if between.is_some() {
                     out.pop();

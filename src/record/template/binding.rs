@@ -60,7 +60,9 @@ pub(super) fn request_header(name: &str) -> Vec<Binding> {
     match name {
         "host" => vec![Binding::Role(Role::Host, 1)],
         "user-agent" => vec![Binding::Role(Role::UserAgent, 0)],
-        "x-request-id" | "request-id" | "x-correlation-id" | "traceparent" => vec![Binding::Role(Role::RequestId, 2)],
+        "x-request-id" | "request-id" | "x-correlation-id" | "traceparent" => {
+            vec![Binding::Role(Role::RequestId, 2)]
+        }
         "cookie" => vec![token("header:cookie".to_owned(), How::Scan)],
         "sec-websocket-protocol" => vec![token(format!("header:{name}"), How::Scan)],
         _ => Vec::new(),

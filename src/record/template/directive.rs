@@ -11,7 +11,8 @@ use crate::record::errors::{Problem, TemplateProblem};
 /// A directive that does not end.
 pub(in crate::record) fn nginx_text(given: &str) -> Result<(String, Escapes), Problem> {
     let trimmed = given.trim();
-    let is_directive = trimmed.strip_prefix("log_format").is_some_and(|rest| rest.starts_with(char::is_whitespace));
+    let is_directive =
+        trimmed.strip_prefix("log_format").is_some_and(|rest| rest.starts_with(char::is_whitespace));
     if is_directive {
         let words = statements(trimmed).ok_or_else(|| problem(0, TemplateProblem::Unterminated))?;
         let first = words.first().map(Vec::as_slice).unwrap_or_default();
@@ -28,7 +29,9 @@ pub(in crate::record) fn nginx_text(given: &str) -> Result<(String, Escapes), Pr
 /// The named `log_format` of an nginx configuration.
 pub(in crate::record) fn nginx_named(configuration: &str, name: &str) -> Option<(String, Escapes)> {
     let statements = statements(configuration)?;
-    let found = statements.iter().find(|words| matches!(words.as_slice(), [keyword, known, ..] if keyword == "log_format" && known == name))?;
+    let found = statements.iter().find(
+        |words| matches!(words.as_slice(), [keyword, known, ..] if keyword == "log_format" && known == name),
+    )?;
     Some(nginx_body(found.get(2..).unwrap_or_default()))
 }
 
@@ -98,7 +101,9 @@ fn quoted(characters: &mut std::iter::Peekable<std::str::Chars<'_>>, quote: char
 /// A directive whose text is not quoted to its end.
 pub(in crate::record) fn apache_text(given: &str) -> Result<String, Problem> {
     match directive_body(given.trim()) {
-        Some(rest) => quoted_argument(rest).map(|(text, _)| text).ok_or_else(|| problem(0, TemplateProblem::Unterminated)),
+        Some(rest) => quoted_argument(rest)
+            .map(|(text, _)| text)
+            .ok_or_else(|| problem(0, TemplateProblem::Unterminated)),
         None => Ok(given.to_owned()),
     }
 }
@@ -106,15 +111,17 @@ pub(in crate::record) fn apache_text(given: &str) -> Result<String, Problem> {
 /// The `LogFormat` of a nickname in an Apache configuration.
 pub(in crate::record) fn apache_named(configuration: &str, name: &str) -> Option<String> {
     let joined = configuration.replace("\\\r\n", " ").replace("\\\n", " ");
-    joined.lines().filter_map(|line| quoted_argument(directive_body(line.trim())?)).find_map(|(text, rest)| {
-        (rest.trim().trim_matches('"') == name).then_some(text)
-    })
+    joined
+        .lines()
+        .filter_map(|line| quoted_argument(directive_body(line.trim())?))
+        .find_map(|(text, rest)| (rest.trim().trim_matches('"') == name).then_some(text))
 }
 
 fn directive_body(line: &str) -> Option<&str> {
     let keyword = line.get(..9)?;
     let rest = line.get(9..)?;
-    (keyword.eq_ignore_ascii_case("LogFormat") && rest.starts_with(char::is_whitespace)).then(|| rest.trim_start())
+    (keyword.eq_ignore_ascii_case("LogFormat") && rest.starts_with(char::is_whitespace))
+        .then(|| rest.trim_start())
 }
 
 /// The quoted text at the start, its backslashes kept for the template's reader, and what follows it.
@@ -140,7 +147,10 @@ mod tests {
     #[test]
     fn directives_are_accepted_whole() {
         let directive = "log_format audit escape=json '{\"a\":\"$status\",'\n  '\"b\":\"$host\"}';";
-        assert_eq!(nginx_text(directive).unwrap(), ("{\"a\":\"$status\",\"b\":\"$host\"}".to_owned(), Escapes::Json));
+        assert_eq!(
+            nginx_text(directive).unwrap(),
+            ("{\"a\":\"$status\",\"b\":\"$host\"}".to_owned(), Escapes::Json)
+        );
         assert_eq!(nginx_text("'$a $b'").unwrap().0, "$a $b");
         assert_eq!(nginx_text("$a $b").unwrap().0, "$a $b");
         assert!(nginx_text("log_format x 'abc").is_err());

@@ -59,7 +59,9 @@ fn decoded_bytes(raw: &[u8]) -> Vec<u8> {
     loop {
         rest = match rest {
             [] => return out,
-            [b'\\', b'x', high, low, after @ ..] if hex_value(*high).is_some() && hex_value(*low).is_some() => {
+            [b'\\', b'x', high, low, after @ ..]
+                if hex_value(*high).is_some() && hex_value(*low).is_some() =>
+            {
                 out.push(hex_value(*high).unwrap_or(0) << 4 | hex_value(*low).unwrap_or(0));
                 after
             }

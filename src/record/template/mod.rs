@@ -90,7 +90,10 @@ impl Template {
                 }
                 Piece::Variable(variable) => {
                     if last_was_field {
-                        return Err(problem(variable.column, TemplateProblem::Adjacent(variable.name.clone())));
+                        return Err(problem(
+                            variable.column,
+                            TemplateProblem::Adjacent(variable.name.clone()),
+                        ));
                     }
                     last_was_field = true;
                     let quoted = template.last_literal().ends_with('"');
@@ -100,7 +103,11 @@ impl Template {
                         Variable { list: true, .. } => FieldEnd::List,
                         Variable { format, .. } => FieldEnd::Literal { skip: format.matches(' ').count() },
                     };
-                    template.fields.push(TemplateField { targets: targets(variable), after: String::new(), end });
+                    template.fields.push(TemplateField {
+                        targets: targets(variable),
+                        after: String::new(),
+                        end,
+                    });
                 }
             }
         }
@@ -161,7 +168,13 @@ impl Template {
         rest.is_empty()
     }
 
-    fn deliver<'a>(&'a self, field: &'a TemplateField, raw: &'a str, line_end: Option<usize>, draft: &mut Draft<'a, '_>) {
+    fn deliver<'a>(
+        &'a self,
+        field: &'a TemplateField,
+        raw: &'a str,
+        line_end: Option<usize>,
+        draft: &mut Draft<'a, '_>,
+    ) {
         if field.targets.is_empty() {
             return;
         }
@@ -169,7 +182,9 @@ impl Template {
         for (target, rank) in &field.targets {
             match target {
                 Target::Role(role) => draft.offer(*role, Scalar::Text(text), *rank, 0),
-                Target::Token(source) => draft.take_field(*source, Field { text, length: raw.len(), line_end }),
+                Target::Token(source) => {
+                    draft.take_field(*source, Field { text, length: raw.len(), line_end });
+                }
                 Target::Condition(condition) => {
                     let there = (!credential::is_absent(text)).then_some(Scalar::Text(text));
                     if there.is_some() {
@@ -214,7 +229,8 @@ mod tests {
     use bumpalo::Bump;
 
     fn shape(line_limit: Option<usize>) -> Shape {
-        let time = TimeRule { form: TimeForm::Auto, is: crate::record::TimeIs::End, zone: crate::time::Zone::Utc };
+        let time =
+            TimeRule { form: TimeForm::Auto, is: crate::record::TimeIs::End, zone: crate::time::Zone::Utc };
         Shape {
             sources: Vec::new(),
             conditions: Vec::new(),
@@ -222,7 +238,7 @@ mod tests {
             duration: DurationUnit::Seconds,
             line_limit,
             field_limit: None,
-            hashes_are_masks: false,
+            caddy_masks: false,
         }
     }
 
@@ -265,9 +281,13 @@ mod tests {
         let text = r#"%a %l %u %t \"%r\" %>s \"%{User-Agent}i\" %D"#;
         let template = compile(Dialect::Apache, text, Escapes::Apache).unwrap();
         let shape = shape(None);
-        let line = br#"203.0.113.7 - - [22/Nov/2026:10:34:27 +0000] "GET /x HTTP/1.1" 200 "a\"b\\\xc3\xa9" 43112"#;
+        let line =
+            br#"203.0.113.7 - - [22/Nov/2026:10:34:27 +0000] "GET /x HTTP/1.1" 200 "a\"b\\\xc3\xa9" 43112"#;
         assert_eq!(role(&template, &shape, line, Role::UserAgent).as_deref(), Some("a\"b\\\u{e9}"));
-        assert_eq!(role(&template, &shape, line, Role::Time).as_deref(), Some("[22/Nov/2026:10:34:27 +0000]"));
+        assert_eq!(
+            role(&template, &shape, line, Role::Time).as_deref(),
+            Some("[22/Nov/2026:10:34:27 +0000]")
+        );
     }
 
     #[test]

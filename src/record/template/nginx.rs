@@ -17,12 +17,12 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece>, Problem> {
             pieces.push(Piece::Literal(literal.to_owned()));
         }
         let column = text.get(..text.len() - after.len() - 1).unwrap_or_default().chars().count();
-        let (name, behind) = match after.strip_prefix('{') {
-            Some(braced) => braced.split_once('}').ok_or_else(|| problem(column, TemplateProblem::Unterminated))?,
-            None => {
-                let end = after.find(|next: char| !next.is_ascii_alphanumeric() && next != '_').unwrap_or(after.len());
-                after.split_at_checked(end).unwrap_or((after, ""))
-            }
+        let (name, behind) = if let Some(braced) = after.strip_prefix('{') {
+            braced.split_once('}').ok_or_else(|| problem(column, TemplateProblem::Unterminated))?
+        } else {
+            let end =
+                after.find(|next: char| !next.is_ascii_alphanumeric() && next != '_').unwrap_or(after.len());
+            after.split_at_checked(end).unwrap_or((after, ""))
         };
         if name.is_empty() {
             return Err(problem(column, TemplateProblem::NoVariable));
@@ -94,8 +94,10 @@ fn with_joined_urls(pieces: Vec<Piece>) -> Vec<Piece> {
             }
             (Piece::Variable(next), Some(Piece::Variable(last))) => {
                 absolute
-                    || (matches!(last.name.as_str(), "$uri" | "$document_uri" | "$url") && next.name == "$is_args")
-                    || (last.name.ends_with("$is_args") && matches!(next.name.as_str(), "$args" | "$query_string"))
+                    || (matches!(last.name.as_str(), "$uri" | "$document_uri" | "$url")
+                        && next.name == "$is_args")
+                    || (last.name.ends_with("$is_args")
+                        && matches!(next.name.as_str(), "$args" | "$query_string"))
             }
             _ => {
                 absolute = false;

@@ -118,6 +118,13 @@ impl Splitter {
         let mut at = 0;
         let mut from = 0;
         while let Some(byte) = bytes.get(at) {
+            let plain = self.plain(bytes.get(at..).unwrap_or_default());
+            if plain > 0 {
+                self.offset += u64::try_from(plain).unwrap_or(0);
+                self.length += plain;
+                at += plain;
+                continue;
+            }
             let was_between = self.state == State::Between;
             match self.step(*byte) {
                 Step::On => {
@@ -170,6 +177,18 @@ impl Splitter {
         self.finish_span(Some(reject), &[], emit);
     }
 
+    /// Bytes ahead that change nothing: the inside of texts and of garbage.
+    fn plain(&self, ahead: &[u8]) -> usize {
+        let end = match self.state {
+            State::Text { escaped: false } if self.envelope == Envelope::No => {
+                memchr::memchr3(b'"', b'\\', b'\n', ahead)
+            }
+            State::Garbage(_) => memchr::memchr(b'\n', ahead),
+            _ => return 0,
+        };
+        end.unwrap_or(ahead.len())
+    }
+
     fn pass(&mut self, byte: u8) {
         self.offset += 1;
         if byte == b'\n' {
@@ -189,7 +208,9 @@ impl Splitter {
             State::Garbage(_) => limits::EXCERPT_BYTES_MAX,
             _ => self.unit_bytes_max,
         };
-        let taken = room.saturating_sub(self.held.len()).min(bytes.len());
+        // Once bytes have been left out, those behind them would not be the span's.
+        let joins = self.held.len() + bytes.len() == self.length;
+        let taken = if joins { room.saturating_sub(self.held.len()).min(bytes.len()) } else { 0 };
         self.held.extend_from_slice(bytes.get(..taken).unwrap_or_default());
     }
 
@@ -221,11 +242,21 @@ impl Splitter {
 
     /// Deals with a unit that is no JSON, at the byte that shows it. Its first line is rejected; the rest is read again, if
     /// it is not too much. Gives where to go on, and where the next span begins at the earliest.
-    fn broken(&mut self, bytes: &[u8], from: usize, at: usize, emit: &mut dyn FnMut(Span, &[u8])) -> (usize, usize) {
+    fn broken(
+        &mut self,
+        bytes: &[u8],
+        from: usize,
+        at: usize,
+        emit: &mut dyn FnMut(Span, &[u8]),
+    ) -> (usize, usize) {
         self.around.clear();
         let newline = self.first_newline.filter(|_| self.length <= REREAD_BYTES_MAX.min(self.unit_bytes_max));
         let Some(newline) = newline else {
-            self.state = State::Garbage(if self.length > self.unit_bytes_max { Reject::TooLong } else { Reject::Json });
+            self.state = State::Garbage(if self.length > self.unit_bytes_max {
+                Reject::TooLong
+            } else {
+                Reject::Json
+            });
             return (at, from);
         };
         let first = newline + 1;
@@ -272,7 +303,6 @@ impl Splitter {
 
     fn between(&mut self, byte: u8) -> Step {
         match byte {
-            b' ' | b'\t' | b'\r' | b'\n' | b',' => Step::On,
             0xEF | 0xBB | 0xBF if self.offset < 3 => Step::On,
             b']' if self.around.last() == Some(&Around::Array) => {
                 self.around.pop();
@@ -300,8 +330,8 @@ impl Splitter {
                 self.open.push(false);
                 step
             }
-            // What is left of a container whose beginning was rejected.
-            b'}' | b']' => Step::On,
+            // Brackets here are what is left of a container whose beginning was rejected.
+            b' ' | b'\t' | b'\r' | b'\n' | b',' | b'}' | b']' => Step::On,
             _ if self.around.last() == Some(&Around::Array) => {
                 self.envelope = Envelope::No;
                 self.begin(State::Bare)
@@ -353,7 +383,9 @@ impl Splitter {
             }
             b'{' | b'[' | b'}' | b']' | b':' | b'"' => Step::Broken,
             // Numbers and words, and the lists that nginx writes in their place.
-            _ if matches!(self.expect, Expect::Value | Expect::CommaOrEnd) || (in_object && self.expect == Expect::Key) => {
+            _ if matches!(self.expect, Expect::Value | Expect::CommaOrEnd)
+                || (in_object && self.expect == Expect::Key) =>
+            {
                 self.expect = Expect::CommaOrEnd;
                 Step::On
             }

@@ -16,7 +16,10 @@ fn cut_in(stream: &[u8], pieces: &[usize], max: usize, truncated: bool) -> Vec<C
         let start = usize::try_from(span.offset).unwrap();
         let whole = &stream[start..start + usize::try_from(span.length).unwrap()];
         assert!(whole.starts_with(bytes), "the bytes are those of the span");
-        assert_eq!(span.line, u64::try_from(stream[..start].iter().filter(|byte| **byte == b'\n').count()).unwrap() + 1);
+        assert_eq!(
+            span.line,
+            u64::try_from(memchr::memchr_iter(b'\n', &stream[..start]).count()).unwrap() + 1
+        );
         out.push((span.offset, span.line, span.reject, whole.to_vec()));
     };
     for length in pieces {
@@ -67,7 +70,10 @@ fn envelopes_arrays_and_objects_are_cut() {
 fn garbage_costs_its_line_only() {
     assert_eq!(units("{\"a\":1}\nnot json\n{\"a\":2}\n"), ["{\"a\":1}", "json: not json\n", "{\"a\":2}"]);
     assert_eq!(units("{\"a\":\"cut\n{\"a\":2}\n"), ["json: {\"a\":\"cut\n", "{\"a\":2}"]);
-    assert_eq!(units("{\"a\":1,\"b\":\n{\"a\":2}\n{\"a\":3}\n"), ["json: {\"a\":1,\"b\":\n", "{\"a\":2}", "{\"a\":3}"]);
+    assert_eq!(
+        units("{\"a\":1,\"b\":\n{\"a\":2}\n{\"a\":3}\n"),
+        ["json: {\"a\":1,\"b\":\n", "{\"a\":2}", "{\"a\":3}"]
+    );
     assert_eq!(units("{\"a\":1]} x\n{\"a\":2}"), ["json: {\"a\":1]} x\n", "{\"a\":2}"]);
     assert_eq!(units("[1,{\"a\":2},\"x\"]"), ["json: 1", "{\"a\":2}", "json: \"x\""]);
     assert_eq!(units("{\"a\":1}}\n{\"a\":2}"), ["{\"a\":1}", "{\"a\":2}"]);
@@ -86,7 +92,8 @@ fn the_end_of_the_input_is_told() {
 #[test]
 fn long_units_are_rejected_and_the_next_is_found() {
     let long = format!("{{\"a\":\"{}\"}}", "x".repeat(100));
-    for stream in [format!("{{\"a\":1}}\n{long}\n{{\"a\":2}}\n"), format!("[{{\"a\":1}},{long},{{\"a\":2}}]")] {
+    for stream in [format!("{{\"a\":1}}\n{long}\n{{\"a\":2}}\n"), format!("[{{\"a\":1}},{long},{{\"a\":2}}]")]
+    {
         let cut = cut_in(stream.as_bytes(), &[], 50, false);
         let reasons: Vec<_> = cut.iter().map(|cut| (cut.2, cut.3.len())).collect();
         assert_eq!(reasons, [(None, 7), (Some(Reject::TooLong), 108), (None, 7)], "{stream}");
@@ -95,8 +102,23 @@ fn long_units_are_rejected_and_the_next_is_found() {
 
 fn stream() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
-        Just("{\"records\":["), Just("]}"), Just("{\"a\":1}"), Just("{\"b\":\"x\\\"}\"}"), Just("["), Just("]"), Just(","),
-        Just("\n"), Just("{"), Just("}"), Just("\""), Just("\\"), Just("\"k\":"), Just("junk"), Just(" "), Just("0.1"), Just("\u{feff}"),
+        Just("{\"records\":["),
+        Just("]}"),
+        Just("{\"a\":1}"),
+        Just("{\"b\":\"x\\\"}\"}"),
+        Just("["),
+        Just("]"),
+        Just(","),
+        Just("\n"),
+        Just("{"),
+        Just("}"),
+        Just("\""),
+        Just("\\"),
+        Just("\"k\":"),
+        Just("junk"),
+        Just(" "),
+        Just("0.1"),
+        Just("\u{feff}"),
     ];
     proptest::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat().into_bytes())
 }
