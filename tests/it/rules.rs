@@ -100,7 +100,7 @@ struct Said {
 
 #[test]
 fn every_case_holds() {
-    let good: Good = toml::from_str(&fs::read_to_string(mint::testdata("good.toml")).unwrap()).unwrap();
+    let good = good();
     let archives = Archives::load(&good.archives);
     let mut wrong = Vec::new();
     for rule in RULES {
@@ -138,7 +138,7 @@ fn every_file_of_cases_belongs_to_a_rule() {
 
 #[test]
 fn the_good_token_is_good() {
-    let good: Good = toml::from_str(&fs::read_to_string(mint::testdata("good.toml")).unwrap()).unwrap();
+    let good = good();
     let archives = Archives::load(&good.archives);
     let case: Case =
         toml::from_str("name = 'good'\nwhy = 'It differs in nothing.'\nexpect = 'quiet'").unwrap();
@@ -149,6 +149,44 @@ fn the_good_token_is_good() {
             assert_eq!(said.severity, Some("info"), "{}: {}", rule.id, said.evidence.message);
         }
     }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 128, ..Default::default() })]
+
+    /// Attackers write the tokens: whatever they write, every rule answers, and no answer repeats a part of the token.
+    #[test]
+    fn no_token_makes_a_rule_panic(header in JSON_LIKE, claims in JSON_LIKE, at in 0usize..2000, put in ".") {
+        let good = good();
+        let archives = Archives::load(&BTreeMap::from([(good.keys.clone(), good.archives[&good.keys].clone())]));
+        let value = {
+            let mut token = good.token.clone();
+            token.insert("header_text".into(), format!("{{{}}}", header.trim_end_matches(',')).into());
+            token.insert("claims_text".into(), format!("{{{}}}", claims.trim_end_matches(',')).into());
+            mint::dates_to_seconds(&mut token);
+            let value = token.try_into::<TokenSpec>().unwrap().mint();
+            let at = value.floor_char_boundary(at % value.len());
+            format!("{}{put}{}", &value[..at], &value[at..])
+        };
+        let mut case = good_case();
+        case.token.insert("value".into(), value.into());
+        for rule in RULES {
+            let said = judge(rule, &case, &good, &archives);
+            let written = format!("{:?}", said.evidence);
+            proptest::prop_assert!(!said.secrets.iter().any(|secret| written.contains(secret.as_str())));
+        }
+    }
+}
+
+/// Members of an object, each followed by a comma; often with duplicates and wrong types.
+const JSON_LIKE: &str = r#"("(aud|iss|tid|exp|kid|alg|jwk|crit|nonce)":("[ -~&&[^"\\\\]]{0,40}"|-?[0-9]{1,20}|\[\]|null|\{"kty":"RSA"\}),){0,4}"#;
+
+fn good() -> Good {
+    toml::from_str(&fs::read_to_string(mint::testdata("good.toml")).unwrap()).unwrap()
+}
+
+fn good_case() -> Case {
+    toml::from_str("name = 'good'\nwhy = 'It differs in nothing.'\nexpect = 'quiet'").unwrap()
 }
 
 fn file_of(rule: &Rule) -> PathBuf {
