@@ -82,7 +82,10 @@ impl KeyHistory {
         history.add_captures(&captures, &ids);
         history.add_listings(&captures, &ids);
         history.index();
-        let labels = history.labels().map(|name| format!("`{name}`")).collect::<Vec<_>>();
+        let shown = |name: &str| {
+            if name.is_empty() { "the archive's own directory".to_owned() } else { format!("`{name}`") }
+        };
+        let labels = history.labels().map(shown).collect::<Vec<_>>();
         if !labels.is_empty() {
             history.notices.push(format!(
                 "these sources name no host, so their keys are taken for every issuer's: {}",

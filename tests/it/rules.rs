@@ -1,5 +1,7 @@
 //! Runs every case of `testdata/rules`: the known-good token of `testdata/good.toml` with the differences of the case.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+
 use crate::mint::{self, CaptureSpec, TokenSpec};
 use serde::Deserialize;
 use std::collections::BTreeMap;
