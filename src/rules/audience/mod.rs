@@ -15,13 +15,11 @@ fn stated(claims: &Claims) -> impl Iterator<Item = &str> {
 /// True if an audience of the token equals one of the listed ones: letter for letter, but for one slash at the end and
 /// the letter case of GUIDs (rules.md 1.4 and 5.1).
 fn matches(claims: &Claims, listed: &[String]) -> bool {
-    let listed: Vec<String> = listed.iter().map(|audience| entra::normal_guid(audience)).collect();
-    matches_as(claims, &listed, |audience| without_slash(audience).to_owned())
-}
-
-/// True if an audience of the token equals one of the listed ones after both were rewritten.
-fn matches_as(claims: &Claims, listed: &[String], rewrite: impl Fn(&str) -> String) -> bool {
-    stated(claims).map(&rewrite).any(|aud| listed.iter().any(|audience| rewrite(audience) == aud))
+    let same = |aud: &str, listed: &str| {
+        let (aud, listed) = (without_slash(aud), without_slash(listed));
+        aud == listed || (entra::is_guid(listed) && aud.eq_ignore_ascii_case(listed))
+    };
+    stated(claims).any(|aud| listed.iter().any(|audience| same(aud, audience)))
 }
 
 fn without_slash(audience: &str) -> &str {

@@ -1,6 +1,6 @@
 //! `wrong-aud`
 
-use super::{matches, matches_as, stated, without_slash};
+use super::{matches, stated, without_slash};
 use crate::entra;
 use crate::facts::Facts;
 use crate::policy::{ApiSettings, Policy};
@@ -78,6 +78,11 @@ fn reason(facts: &Facts<'_>, claims: &Claims, api: &ApiSettings) -> (&'static st
                 .is_some_and(|policy| policy.clients().own.iter().any(|own| entra::normal_guid(own) == aud))
     };
     if stated(claims).any(own_client) { ("client-id", None) } else { ("unknown", None) }
+}
+
+/// True if an audience of the token equals one of the listed ones after both were rewritten.
+fn matches_as(claims: &Claims, listed: &[String], rewrite: impl Fn(&str) -> String) -> bool {
+    stated(claims).map(&rewrite).any(|aud| listed.iter().any(|audience| rewrite(audience) == aud))
 }
 
 /// Envoy compares without scheme and without one slash at the end (rules.md 5.4).

@@ -25,7 +25,6 @@ rule! {
 }
 
 pub(super) fn check(token: &TokenFacts, _: Context<'_>) -> Check {
-    let alg = token.header().and_then(|header| header.alg.clone());
     let signed_form = !matches!(token.signature.verdict, Verdict::Opaque | Verdict::Encrypted);
     let message = if token.header().is_some_and(Header::is_unsigned) && signed_form {
         "The token's header asks for no signature."
@@ -37,7 +36,7 @@ pub(super) fn check(token: &TokenFacts, _: Context<'_>) -> Check {
         return Check::NotEvaluable(Reason::NO_HEADER);
     };
     let mut evidence = Evidence::new(message).expected("a signature by a key of the issuer");
-    if let Some(alg) = alg {
+    if let Some(alg) = token.header().and_then(|header| header.alg.clone()) {
         evidence = evidence.actual(alg);
     }
     Check::fires(evidence)

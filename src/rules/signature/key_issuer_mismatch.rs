@@ -41,9 +41,7 @@ fn check(token: &TokenFacts, context: Context<'_>) -> Check {
         Err(check) => return check,
     };
     let Some(claims) = token.claims() else { return Check::NotEvaluable(Reason::NO_CLAIMS) };
-    let (Some(iss), Some(tenant)) = (claims.iss.as_deref(), claims.tenant()) else {
-        return Check::NotEvaluable(Reason::CLAIM_ABSENT);
-    };
+    let Some(iss) = claims.iss.as_deref() else { return Check::NotEvaluable(Reason::CLAIM_ABSENT) };
     let listings: Vec<&Listing> = key
         .keys
         .key(key.id)
@@ -63,13 +61,20 @@ fn check(token: &TokenFacts, context: Context<'_>) -> Check {
     if stated.is_empty() {
         return Check::NotEvaluable(Reason::NO_KEY_ISSUER);
     }
+    let tenant = claims.tenant();
     let mut right = vec![iss.to_owned()];
-    right.extend(v2_issuers(iss, &tenant));
-    let published: Vec<String> = stated.iter().map(|issuer| filled(issuer, &tenant)).collect();
-    if published.iter().any(|issuer| right.contains(issuer)) {
+    right.extend(tenant.iter().flat_map(|tenant| v2_issuers(iss, tenant)));
+    let published: Vec<Option<String>> =
+        stated.iter().map(|issuer| filled(issuer, tenant.as_deref())).collect();
+    if published.iter().flatten().any(|issuer| right.contains(issuer)) {
         return Check::Quiet;
     }
-    let actual = published.first().cloned().unwrap_or_default();
+    let Some(actual) =
+        published.into_iter().collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().next())
+    else {
+        // A template that no tenant of the token can fill.
+        return Check::NotEvaluable(Reason::CLAIM_ABSENT);
+    };
     let evidence = Evidence::new("The key that verifies the token is published for another issuer.")
         .expected(right.join(", "))
         .actual(actual)
@@ -87,16 +92,13 @@ fn v2_issuers(iss: &str, tenant: &str) -> Vec<String> {
         .collect()
 }
 
-/// An `issuer` property with the tenant put in, whatever the letter case of the template.
-fn filled(issuer: &str, tenant: &str) -> String {
+/// An `issuer` property with the tenant put in, whatever the letter case of the template; `None` for a template without
+/// a tenant to fill it.
+fn filled(issuer: &str, tenant: Option<&str>) -> Option<String> {
     // ASCII lower case keeps every byte where it is.
-    match issuer.to_ascii_lowercase().find(TEMPLATE) {
-        Some(at) => {
-            let (head, tail) = (issuer.get(..at), issuer.get(at + TEMPLATE.len()..));
-            format!("{}{tenant}{}", head.unwrap_or_default(), tail.unwrap_or_default())
-        }
-        None => issuer.to_owned(),
-    }
+    let Some(at) = issuer.to_ascii_lowercase().find(TEMPLATE) else { return Some(issuer.to_owned()) };
+    let (head, tail) = (issuer.get(..at)?, issuer.get(at + TEMPLATE.len()..)?);
+    Some(format!("{head}{}{tail}", tenant?))
 }
 
 /// True for a v1 token of an Entra issuer whose key belongs to personal accounts (rules.md 4.1): every issuer property

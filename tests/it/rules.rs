@@ -1,0 +1,422 @@
+//! Runs every case of `testdata/rules`: the known-good token of `testdata/good.toml` with the differences of the case.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+
+use crate::mint::{self, CaptureSpec, TokenSpec};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tokentrail::facts::{Context, DataTenant, Facts, JudgedTime, Outcome, Position, TokenFacts};
+use tokentrail::keys::{Archive, KeyHistory};
+use tokentrail::policy::{self, ApiSettings, Policy, Request, Validation};
+use tokentrail::record::{LoggedTime, Presence, Record, TimeIs, TokenHit};
+use tokentrail::rules::kit::{Check, Evidence};
+use tokentrail::rules::{self, RULES, Rule};
+use tokentrail::time::UtcMicros;
+use tokentrail::token::Token;
+use tokentrail::verify::{Verifier, VerifyItem};
+
+/// `good.toml`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Good {
+    token: toml::Table,
+    record: toml::Table,
+    policy: String,
+    keys: String,
+    /// Key archives by name.
+    archives: BTreeMap<String, Vec<CaptureSpec>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CaseFile {
+    case: Vec<Case>,
+}
+
+/// One case: how it differs from the good one, and what the rule says.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    why: String,
+    /// Dotted names of what is left out: `token.header.kid`, `record.time`, `policy`, `keys`.
+    #[serde(default)]
+    without: Vec<String>,
+    #[serde(default)]
+    token: toml::Table,
+    #[serde(default)]
+    record: toml::Table,
+    /// Takes the place of the good policy. `{rsa-a spki}` stands for that key's digest.
+    policy: Option<String>,
+    /// A name of an archive.
+    keys: Option<String>,
+    expect: Expect,
+    severity: Option<String>,
+    confidence: Option<String>,
+    reason: Option<String>,
+    actual: Option<String>,
+    expected: Option<String>,
+    verdict: Option<String>,
+    #[serde(default)]
+    evidence: toml::Table,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Expect {
+    Fires,
+    Quiet,
+    NotEvaluable,
+    Skipped,
+}
+
+/// The record of a case.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordSpec {
+    time: Option<toml::value::Datetime>,
+    #[serde(default)]
+    time_is_end: bool,
+    duration_s: Option<i64>,
+    status: Option<i32>,
+    location: Option<String>,
+    method: Option<String>,
+    host: Option<String>,
+    path: Option<String>,
+    principal: Option<String>,
+    data_tenant: Option<String>,
+}
+
+/// What a rule said about a case.
+struct Said {
+    verdict: &'static str,
+    expect: Expect,
+    severity: Option<&'static str>,
+    confidence: Option<&'static str>,
+    reason: Option<&'static str>,
+    evidence: Evidence,
+    secrets: Vec<String>,
+}
+
+#[test]
+fn every_case_holds() {
+    let good = good();
+    let archives = Archives::load(&good.archives);
+    let mut wrong = Vec::new();
+    for rule in RULES {
+        for case in cases_of(rule) {
+            let said = judge(rule, &case, &good, &archives);
+            wrong.extend(differences(&case, &said).map(|text| format!("{}: {}: {text}", rule.id, case.name)));
+        }
+    }
+    assert!(wrong.is_empty(), "{} differences\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn every_rule_has_a_firing_and_a_quiet_case_with_reasons() {
+    for rule in RULES {
+        let cases = cases_of(rule);
+        for expect in [Expect::Fires, Expect::Quiet] {
+            assert!(cases.iter().any(|case| case.expect == expect), "{}: no case {expect:?}", rule.id);
+        }
+        for case in cases {
+            assert!(case.why.ends_with('.'), "{}: {}: why?", rule.id, case.name);
+        }
+    }
+}
+
+#[test]
+fn every_file_of_cases_belongs_to_a_rule() {
+    let known: Vec<PathBuf> = RULES.iter().map(|rule| file_of(rule)).collect();
+    for family in fs::read_dir(mint::testdata("rules")).unwrap() {
+        for file in fs::read_dir(family.unwrap().path()).unwrap() {
+            let file = file.unwrap().path();
+            assert!(known.contains(&file), "{}: no rule of that name", file.display());
+        }
+    }
+}
+
+#[test]
+fn the_good_token_is_good() {
+    let good = good();
+    let archives = Archives::load(&good.archives);
+    let case: Case =
+        toml::from_str("name = 'good'\nwhy = 'It differs in nothing.'\nexpect = 'quiet'").unwrap();
+    for rule in RULES {
+        let said = judge(rule, &case, &good, &archives);
+        assert_eq!(said.verdict, "valid");
+        if said.expect == Expect::Fires {
+            assert_eq!(said.severity, Some("info"), "{}: {}", rule.id, said.evidence.message);
+        }
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 128, ..Default::default() })]
+
+    /// Attackers write the tokens: whatever they write, every rule answers, and no answer repeats a part of the token.
+    #[test]
+    fn no_token_makes_a_rule_panic(header in JSON_LIKE, claims in JSON_LIKE, at in 0usize..2000, put in ".") {
+        let good = good();
+        let archives = Archives::load(&BTreeMap::from([(good.keys.clone(), good.archives[&good.keys].clone())]));
+        let value = {
+            let mut token = good.token.clone();
+            token.insert("header_text".into(), format!("{{{}}}", header.trim_end_matches(',')).into());
+            token.insert("claims_text".into(), format!("{{{}}}", claims.trim_end_matches(',')).into());
+            mint::dates_to_seconds(&mut token);
+            let value = token.try_into::<TokenSpec>().unwrap().mint();
+            let at = value.floor_char_boundary(at % value.len());
+            format!("{}{put}{}", &value[..at], &value[at..])
+        };
+        let mut case = good_case();
+        case.token.insert("value".into(), value.into());
+        for rule in RULES {
+            let said = judge(rule, &case, &good, &archives);
+            let written = format!("{:?}", said.evidence);
+            proptest::prop_assert!(!said.secrets.iter().any(|secret| written.contains(secret.as_str())));
+        }
+    }
+}
+
+/// Members of an object, each followed by a comma; often with duplicates and wrong types.
+const JSON_LIKE: &str = r#"("(aud|iss|tid|exp|kid|alg|jwk|crit|nonce)":("[ -~&&[^"\\\\]]{0,40}"|-?[0-9]{1,20}|\[\]|null|\{"kty":"RSA"\}),){0,4}"#;
+
+fn good() -> Good {
+    toml::from_str(&fs::read_to_string(mint::testdata("good.toml")).unwrap()).unwrap()
+}
+
+fn good_case() -> Case {
+    toml::from_str("name = 'good'\nwhy = 'It differs in nothing.'\nexpect = 'quiet'").unwrap()
+}
+
+fn file_of(rule: &Rule) -> PathBuf {
+    mint::testdata("rules").join(rule.category.name()).join(format!("{}.toml", rule.id))
+}
+
+fn cases_of(rule: &Rule) -> Vec<Case> {
+    let file = file_of(rule);
+    let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let cases: CaseFile = toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    cases.case
+}
+
+/// Key histories by name.
+struct Archives(BTreeMap<String, KeyHistory>);
+
+impl Archives {
+    fn load(specs: &BTreeMap<String, Vec<CaptureSpec>>) -> Self {
+        let load = |(name, captures): (&String, &Vec<CaptureSpec>)| {
+            let directory = tempfile::tempdir().unwrap();
+            mint::write_archive(directory.path(), captures);
+            (name.clone(), history(directory.path()))
+        };
+        Self(specs.iter().map(load).collect())
+    }
+}
+
+fn history(directory: &Path) -> KeyHistory {
+    KeyHistory::new(Archive::read(directory).unwrap())
+}
+
+fn judge(rule: &Rule, case: &Case, good: &Good, archives: &Archives) -> Said {
+    let (mut token, mut record) = (good.token.clone(), good.record.clone());
+    for path in &case.without {
+        match path.split_once('.') {
+            Some(("token", rest)) => remove(&mut token, rest),
+            Some(("record", rest)) => remove(&mut record, rest),
+            _ => {}
+        }
+    }
+    merge(&mut token, &case.token);
+    merge(&mut record, &case.record);
+    mint::dates_to_seconds(&mut token);
+    let token: TokenSpec = token.try_into().unwrap_or_else(|error| panic!("{}: token: {error}", case.name));
+    let record: RecordSpec =
+        record.try_into().unwrap_or_else(|error| panic!("{}: record: {error}", case.name));
+    let has = |input: &str| !case.without.iter().any(|without| without == input);
+    let policy = has("policy").then(|| {
+        let text = case.policy.as_deref().unwrap_or(&good.policy);
+        let text = text.replace("{rsa-a spki}", &mint::SigningKey("rsa-a").spki_sha256());
+        Policy::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", case.name))
+    });
+    let keys = has("keys").then(|| {
+        let name = case.keys.as_ref().unwrap_or(&good.keys);
+        archives.0.get(name).unwrap_or_else(|| panic!("{}: no archive {name}", case.name))
+    });
+    judge_with(rule, &token, &record, Context { policy: policy.as_ref(), keys })
+}
+
+fn judge_with(rule: &Rule, token: &TokenSpec, record: &RecordSpec, context: Context<'_>) -> Said {
+    let value = token.mint();
+    let hits = [TokenHit { value: &value, place: "header:authorization", at_cut: token.at_cut }];
+    let record = record.as_record(&hits);
+    let parsed = Token::parse(&value);
+    let verifier = Verifier::new(context.keys);
+    let item = VerifyItem { value: &value, token: &parsed, at_cut: token.at_cut };
+    let signature = verifier.verify_batch(&[item]).pop().unwrap();
+    let time = JudgedTime::of(&record);
+    let verdict = verifier.verdict_at(&signature, time.map(|time| time.at));
+    let sha256 = parsed.fingerprint.hex();
+    let token = TokenFacts { token: parsed, signature, sha256 };
+    let request =
+        Request { host: record.host, method: record.method, path: record.path, ..Request::default() };
+    let api = context.policy.and_then(|policy| policy.api_of(request).settings);
+    let default = Validation::default();
+    let facts = Facts {
+        record: &record,
+        position: Position { source: Some("test"), line: Some(1), offset: Some(0) },
+        time,
+        outcome: Outcome::of(record.status, record.location),
+        gateway: None,
+        api,
+        validation: context.policy.map_or(&default, |policy| policy.validation(None)),
+        principal: api
+            .is_some_and(|api| api.authorizes_on.as_deref() == Some("principal"))
+            .then_some(record.principal)
+            .flatten(),
+        data_tenant: &data_tenant(context.policy, api, request, &record),
+        token: &token,
+        verdict,
+        context,
+    };
+    let mut said = say(rule, &facts);
+    said.secrets = value.split('.').filter(|part| part.len() >= 16).map(str::to_owned).collect();
+    said
+}
+
+fn say(rule: &Rule, facts: &Facts<'_>) -> Said {
+    let mut said = Said {
+        verdict: facts.verdict.name(),
+        expect: Expect::Quiet,
+        severity: None,
+        confidence: None,
+        reason: None,
+        evidence: Evidence::default(),
+        secrets: Vec::new(),
+    };
+    if let Some(input) = rules::missing(rule, facts.context) {
+        said.expect = Expect::Skipped;
+        said.reason = Some(input);
+        return said;
+    }
+    match rule.judge_use(facts) {
+        Check::Quiet => {}
+        Check::NotEvaluable(reason) => {
+            said.expect = Expect::NotEvaluable;
+            said.reason = Some(reason.0);
+        }
+        Check::Fires(evidence) => {
+            // Where the catalogue has no severity for the outcome there is no finding.
+            if let Some(severity) = rule.severity(&evidence, facts.outcome, facts.time) {
+                said.expect = Expect::Fires;
+                said.severity = Some(severity.name());
+                said.confidence = Some(evidence.confidence.unwrap_or(rule.confidence).name());
+            }
+            said.evidence = *evidence;
+        }
+    }
+    said
+}
+
+impl RecordSpec {
+    fn as_record<'a>(&'a self, hits: &'a [TokenHit<'a>]) -> Record<'a> {
+        let is = if self.time_is_end { TimeIs::End } else { TimeIs::Start };
+        Record {
+            time: self.time.as_ref().map(|at| LoggedTime { at: UtcMicros(mint::micros_of(at)), is }),
+            duration: self.duration_s.map(|seconds| seconds * 1_000_000),
+            status: self.status,
+            location: self.location.as_deref(),
+            method: self.method.as_deref(),
+            host: self.host.as_deref(),
+            path: self.path.as_deref(),
+            principal: self.principal.as_deref(),
+            data_tenant: self.data_tenant.as_deref(),
+            tokens: hits,
+            presence: Presence::Present,
+            ..Record::default()
+        }
+    }
+}
+
+fn data_tenant<'a>(
+    policy: Option<&Policy>,
+    api: Option<&ApiSettings>,
+    request: Request<'_>,
+    record: &Record<'a>,
+) -> DataTenant<'a> {
+    let (Some(policy), Some(api)) = (policy, api) else { return DataTenant::Absent };
+    let raw = match api.data_tenant {
+        policy::DataTenant::Field => record.data_tenant.map(str::to_owned),
+        _ => policy.data_tenant_of(api, request),
+    };
+    match raw {
+        None => DataTenant::Absent,
+        Some(raw) => match policy.resolve_tenant(&raw) {
+            Some(tenant) => DataTenant::Tenant(tenant),
+            None => DataTenant::Unresolved(raw.into()),
+        },
+    }
+}
+
+/// What was said and not expected; nothing if the case holds.
+fn differences(case: &Case, said: &Said) -> impl Iterator<Item = String> {
+    let mut found = Vec::new();
+    if case.expect != said.expect {
+        let more = said.reason.unwrap_or(&said.evidence.message);
+        found.push(format!("expected {:?}, was {:?} ({}; {more})", case.expect, said.expect, said.verdict));
+        return found.into_iter();
+    }
+    let texts = [
+        ("severity", case.severity.as_deref(), said.severity),
+        ("confidence", case.confidence.as_deref(), said.confidence),
+        ("reason", case.reason.as_deref(), said.reason),
+        ("actual", case.actual.as_deref(), said.evidence.actual.as_deref()),
+        ("expected", case.expected.as_deref(), said.evidence.expected.as_deref()),
+        ("verdict", case.verdict.as_deref(), Some(said.verdict)),
+    ];
+    for (name, wanted, was) in texts {
+        if wanted.is_some() && wanted != was {
+            found.push(format!("{name} should be {wanted:?}, was {was:?}"));
+        }
+    }
+    for (name, wanted) in &case.evidence {
+        let was = said.evidence.facts.iter().find(|(fact, _)| fact == name).map(|(_, value)| value);
+        let wanted = serde_json::to_value(wanted).unwrap();
+        if was != Some(&wanted) {
+            found.push(format!("evidence {name} should be {wanted}, was {was:?}"));
+        }
+    }
+    if said.expect == Expect::Fires {
+        let written = format!("{:?}", said.evidence);
+        if said.secrets.iter().any(|secret| written.contains(secret.as_str())) {
+            found.push("the evidence holds a part of the token".to_owned());
+        }
+        if !said.evidence.message.ends_with('.') || said.evidence.expected.is_none() {
+            found.push("the evidence lacks its sentence or what was expected".to_owned());
+        }
+    }
+    found.into_iter()
+}
+
+/// Removes a dotted name.
+fn remove(table: &mut toml::Table, path: &str) {
+    match path.split_once('.') {
+        None => assert!(table.remove(path).is_some(), "{path} is not in the good one"),
+        Some((first, rest)) => match table.get_mut(first) {
+            Some(toml::Value::Table(inner)) => remove(inner, rest),
+            _ => panic!("{first} is no table"),
+        },
+    }
+}
+
+/// Puts differences over a table.
+fn merge(table: &mut toml::Table, differences: &toml::Table) {
+    for (name, value) in differences {
+        match (table.get_mut(name), value) {
+            (Some(toml::Value::Table(inner)), toml::Value::Table(more)) => merge(inner, more),
+            _ => drop(table.insert(name.clone(), value.clone())),
+        }
+    }
+}
