@@ -1,5 +1,6 @@
 //! The one integration test binary: linking Arrow and Parquet once is enough.
 
+mod cli;
 mod corpus;
 mod engine;
 mod gateways;
