@@ -5,7 +5,7 @@ use super::lines::Scratch;
 use super::scan::Scanned;
 use super::{Engine, Input, Partial, Rows};
 use crate::facts::Position;
-use crate::record::{Format, LoggedTime, ReadScratch, Record, TimeIs, TokenField};
+use crate::record::{Format, LoggedTime, Record, TimeIs, TokenField};
 use crate::time::UtcMicros;
 use arrow::array::{Array, ArrayRef, AsArray, BinaryViewArray, Int64Array, ListArray, RecordBatch, StringViewArray};
 use arrow::compute::cast;
@@ -56,7 +56,7 @@ impl Engine {
     ) -> Result<(), BatchError> {
         let columns = Columns::new(batch)?;
         scratch.restart();
-        let (arena, read) = scratch.parts();
+        let (arena, _) = scratch.parts();
         for (source, rows_of) in columns.runs_of_sources(batch.num_rows()) {
             let input = self.columns(source.unwrap_or(""));
             let input = if source.is_some() { input } else { Input { gateway: None, ..input } };
@@ -64,7 +64,7 @@ impl Engine {
             let scanned: Vec<Scanned<'_>> = rows_of
                 .map(|row| {
                     let position = Position { source: place, ..columns.places.position(row) };
-                    Scanned { record: columns.record(row, arena, read), position, raw: None }
+                    Scanned { record: columns.record(row, arena), position, raw: None }
                 })
                 .collect();
             partial.counts.units += u64::try_from(scanned.len()).unwrap_or(u64::MAX);
@@ -180,7 +180,7 @@ impl Columns {
         runs
     }
 
-    fn record<'a>(&'a self, row: usize, arena: &'a Bump, read: &mut ReadScratch) -> Record<'a> {
+    fn record<'a>(&'a self, row: usize, arena: &'a Bump) -> Record<'a> {
         let [method, scheme, host, path, query, route, client_ip, user_agent, request_id, principal, data_tenant, gateway] =
             &self.texts;
         let place = self.token_source.text(row).unwrap_or("token");
@@ -203,7 +203,7 @@ impl Columns {
             gateway: gateway.text(row),
             ..Record::default()
         };
-        record.completed(fields, arena, read)
+        record.completed(fields, arena)
     }
 }
 

@@ -188,7 +188,7 @@ fn store(
             Ok(_) if folder.is_empty() => return Ok(name),
             Ok(_) => return Ok(format!("{folder}/{name}")),
             Err(failed) if failed.error.kind() == std::io::ErrorKind::AlreadyExists => {
-                temporary = failed.file
+                temporary = failed.file;
             }
             Err(failed) => return Err(KeysError::Io { path, error: failed.error }),
         }

@@ -235,7 +235,7 @@ impl Found {
                 continue;
             };
             let below = format!("{prefix}{name}");
-            let is_document = name.ends_with(".json");
+            let is_document = path.extension().is_some_and(|extension| extension == "json");
             let kind = match fs::metadata(&path) {
                 Ok(kind) => kind,
                 // A dead link or an editor's lock file beside the documents.
@@ -369,7 +369,7 @@ mod tests {
             json!({"captured_at":"2026-11-26T10:00:00Z","status":500}),
             json!({"file":"2026-11-27.json"}),
         ];
-        let mut text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let mut text = lines.iter().map(|line| format!("{line}\n")).collect::<Vec<_>>().concat();
         text.push_str("\r\n{\"file\":\"x/unfin");
         let fixture = Fixture::new(&[
             ("captures.jsonl", &text),

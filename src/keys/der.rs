@@ -1,4 +1,4 @@
-//! The little DER that keys need (X.690): SubjectPublicKeyInfo out, certificates in (RFC 5280).
+//! The little DER that keys need (X.690): `SubjectPublicKeyInfo` out, certificates in (RFC 5280).
 //!
 //! The reader is bounded by its input and never panics; it checks no signature, because a certificate in a key document
 //! is a statement of the issuer that served it, nothing more.
@@ -37,7 +37,7 @@ pub(super) struct CertificateFields {
     pub(super) material: Option<Material>,
 }
 
-/// The DER SubjectPublicKeyInfo of a key; `None` for material without one that is known here.
+/// The DER `SubjectPublicKeyInfo` of a key; `None` for material without one that is known here.
 pub(super) fn subject_public_key_info(material: &Material) -> Option<Vec<u8>> {
     let (algorithm, key) = match material {
         Material::Rsa { modulus, exponent } => {

@@ -6,6 +6,7 @@ use super::Presence;
 use super::SourceId;
 use super::Standing;
 use super::archive::Archive;
+use super::error::KeysError;
 use super::capture::Capture;
 use super::capture::Metadata;
 use super::jwk::Jwk;
@@ -22,6 +23,7 @@ use crate::time::UtcMicros;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 /// A source of the archive with its captures.
@@ -67,6 +69,15 @@ pub struct KeyHistory {
 type KeyName = (Option<String>, Vec<u8>);
 
 impl KeyHistory {
+    /// Reads an archive directory.
+    ///
+    /// # Errors
+    ///
+    /// See [`KeysError`].
+    pub fn load(directory: &Path) -> Result<Self, KeysError> {
+        Archive::read(directory).map(Self::new)
+    }
+
     /// Joins what an archive holds.
     pub fn new(archive: Archive) -> Self {
         let Archive { captures, metadata, sha256, notices } = archive;
@@ -82,7 +93,10 @@ impl KeyHistory {
         history.add_captures(&captures, &ids);
         history.add_listings(&captures, &ids);
         history.index();
-        let labels = history.labels().map(|name| format!("`{name}`")).collect::<Vec<_>>();
+        let shown = |name: &str| {
+            if name.is_empty() { "the archive's own directory".to_owned() } else { format!("`{name}`") }
+        };
+        let labels = history.labels().map(shown).collect::<Vec<_>>();
         if !labels.is_empty() {
             history.notices.push(format!(
                 "these sources name no host, so their keys are taken for every issuer's: {}",

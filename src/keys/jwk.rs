@@ -122,7 +122,7 @@ impl Jwk {
     /// Reads a key. Never fails: what cannot be used is [`Material::Other`].
     pub fn parse(value: &Value) -> Self {
         let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-        let mut certificate = certificate_text(value).and_then(|text| Certificate::parse(text));
+        let mut certificate = certificate_text(value).and_then(Certificate::parse);
         let kty = text("kty").unwrap_or_default();
         let material = material(value, &kty, certificate.as_ref());
         if let Some(certificate) = &mut certificate {
@@ -162,7 +162,7 @@ impl Material {
         u32::try_from(modulus.len()).ok()?.checked_mul(8)?.checked_sub(unused)
     }
 
-    /// The DER SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7); `None` for [`Material::Other`].
+    /// The DER `SubjectPublicKeyInfo` (RFC 5280 section 4.1.2.7); `None` for [`Material::Other`].
     pub fn subject_public_key_info(&self) -> Option<Vec<u8>> {
         der::subject_public_key_info(self)
     }

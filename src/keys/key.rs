@@ -33,7 +33,7 @@ pub struct Key {
     pub certificates: Vec<Certificate>,
     /// RSA modulus length in bits.
     pub bits: Option<u32>,
-    /// SHA-256 of the DER SubjectPublicKeyInfo, lower-case hexadecimal.
+    /// SHA-256 of the DER `SubjectPublicKeyInfo`, lower-case hexadecimal.
     pub spki_sha256: Option<String>,
     /// The key, ready to verify with.
     pub prepared: PreparedKey,

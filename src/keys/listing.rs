@@ -41,7 +41,7 @@ pub struct KeyRow {
     pub crv: Option<String>,
     /// RSA modulus length in bits.
     pub bits: Option<u32>,
-    /// SHA-256 of the DER SubjectPublicKeyInfo.
+    /// SHA-256 of the DER `SubjectPublicKeyInfo`.
     pub spki_sha256: Option<String>,
     /// Why nothing can be verified with it; `None` for a usable key.
     pub unusable: Option<String>,

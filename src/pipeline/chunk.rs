@@ -51,7 +51,7 @@ impl Buffer {
     }
 
     /// Reads until it holds `target` bytes. False if the stream ended before.
-    fn fill(&mut self, stream: &mut Stream<'_>, target: usize) -> bool {
+    pub(super) fn fill(&mut self, stream: &mut Stream<'_>, target: usize) -> bool {
         if self.bytes.len() < target {
             self.bytes.resize(target, 0);
         }
@@ -183,7 +183,7 @@ impl LineCutter {
         let spans = long.then(|| self.spans(bytes));
         // What is known to be too long is not said to be cut.
         let cut =
-            cut && !spans.as_ref().and_then(|spans| spans.last()).is_some_and(|span| span.reject.is_some());
+            cut && spans.as_ref().and_then(|spans| spans.last()).is_none_or(|span| span.reject.is_none());
         let shape = Shape { offset: self.offset, line: self.line, spans, cut };
         self.offset += signed(bytes.len());
         self.line += signed(newlines);

@@ -120,7 +120,7 @@ impl<'c> Collector<'c> {
         state.finished = true;
         let audited = state.audited.take();
         if report.status == Status::Interrupted {
-            for held in std::mem::take(&mut state.rows).into_values() {
+            for held in std::mem::take(&mut state.rows).values() {
                 self.store.forget(held).map_err(RunError::Store)?;
             }
         } else if let Some(audited) = audited {
@@ -141,7 +141,7 @@ impl<'c> Collector<'c> {
         let held = std::mem::take(&mut state.rows);
         for held in held.into_values() {
             if !state.finished {
-                self.store.forget(held).map_err(RunError::Store)?;
+                self.store.forget(&held).map_err(RunError::Store)?;
                 continue;
             }
             let Rows { occurrences, rejects } = self.store.take(held).map_err(RunError::Store)?;

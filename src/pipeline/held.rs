@@ -94,10 +94,10 @@ impl Store {
     /// # Errors
     ///
     /// The file cannot be emptied.
-    pub(super) fn forget(&mut self, held: Held) -> io::Result<()> {
+    pub(super) fn forget(&mut self, held: &Held) -> io::Result<()> {
         match held {
             Held::Here(_, weight) => {
-                self.weight = self.weight.saturating_sub(weight);
+                self.weight = self.weight.saturating_sub(*weight);
                 Ok(())
             }
             Held::There { .. } => self.forget_one(),
@@ -119,8 +119,9 @@ impl Store {
 /// Bytes of memory that rows occupy, about.
 fn weight(rows: &Rows) -> usize {
     let occurrences: usize = rows.occurrences.iter().map(occurrence_bytes).sum();
-    let reject =
-        |row: &RejectRow| size_of::<RejectRow>() + row.excerpt.len() + row.reason.len() + text(&row.source);
+    let reject = |row: &RejectRow| {
+        size_of::<RejectRow>() + row.excerpt.len() + row.reason.len() + text(row.source.as_ref())
+    };
     occurrences + rows.rejects.iter().map(reject).sum::<usize>()
 }
 
@@ -138,12 +139,12 @@ fn occurrence_bytes(row: &OccurrenceRow) -> usize {
         &row.data_tenant,
         &row.token_sha256,
     ];
-    let bytes: usize = texts.into_iter().map(text).sum();
+    let bytes: usize = texts.into_iter().map(|cell| text(cell.as_ref())).sum();
     size_of::<OccurrenceRow>() + row.finding_id.len() + row.rule.len() + bytes
 }
 
-fn text(cell: &Option<String>) -> usize {
-    cell.as_ref().map_or(0, String::len)
+fn text(cell: Option<&String>) -> usize {
+    cell.map_or(0, String::len)
 }
 
 #[cfg(test)]
@@ -169,7 +170,7 @@ mod tests {
             let mut store = Store::new(budget, directory.path().to_owned());
             for _ in 0..2 {
                 let mut held: Vec<Held> = (0..20).map(|line| store.hold(rows(line)).unwrap()).collect();
-                store.forget(held.remove(7)).unwrap();
+                store.forget(&held.remove(7)).unwrap();
                 let lines = held.into_iter().map(|held| store.take(held).unwrap().rejects);
                 let expected = (0..20).filter(|line| *line != 7).map(|line| rows(line).rejects);
                 assert!(lines.eq(expected));

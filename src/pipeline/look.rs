@@ -25,7 +25,7 @@ pub(super) enum Looked<'h> {
     /// There is something to read.
     Open(Box<Open<'h>>),
     /// That is all there is to say of it.
-    Done(InputReport),
+    Done(Box<InputReport>),
 }
 
 /// Opens an input and looks at its head. `whole` says whether an input that cannot be audited is read for its digest.
@@ -40,7 +40,7 @@ pub(super) fn look<'h>(
     if let Place::Nowhere { status, error } = &listed.place {
         report.status = *status;
         report.error = Some(error.clone());
-        return Looked::Done(report);
+        return Looked::Done(Box::new(report));
     }
     let stream = match Stream::open(&listed.place, options.digest && whole, halt) {
         Ok(stream) => stream,
@@ -48,7 +48,7 @@ pub(super) fn look<'h>(
             let missing = error.kind() == io::ErrorKind::NotFound;
             report.status = if missing { Status::Missing } else { Status::Unreadable };
             report.error = Some(error.to_string());
-            return Looked::Done(report);
+            return Looked::Done(Box::new(report));
         }
     };
     report.packing = Some(stream.packing());
@@ -56,19 +56,19 @@ pub(super) fn look<'h>(
         end(&mut report, stream.finish(whole), halt);
         report.status = Status::Unsupported;
         report.error = Some(format!("it is {what}"));
-        return Looked::Done(report);
+        return Looked::Done(Box::new(report));
     }
     if stream.head().is_empty() {
         end(&mut report, stream.finish(whole), halt);
         if report.status == Status::Complete {
             report.status = Status::Empty;
         }
-        return Looked::Done(report);
+        return Looked::Done(Box::new(report));
     }
     let detection = formats.detect(&listed.source, stream.head(), options.format.as_deref());
     report.format = Some(detection.format.name().to_owned());
     report.format_reason = Some(detection.reason.clone());
-    report.hint = detection.hint.clone();
+    report.hint.clone_from(&detection.hint);
     Looked::Open(Box::new(Open { stream, detection, report }))
 }
 
@@ -98,7 +98,7 @@ pub fn survey(
     let never = AtomicBool::new(false);
     let halt = Halt::new(&never);
     let planned = |listed: &Listed| match look(listed, formats, options, false, &halt) {
-        Looked::Done(report) => report,
+        Looked::Done(report) => *report,
         Looked::Open(open) => {
             let Open { stream, detection, mut report } = *open;
             report.gateway = engine.input(&listed.source, detection.format).gateway().map(str::to_owned);

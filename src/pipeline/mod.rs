@@ -2,7 +2,9 @@
 
 mod chunk;
 mod collect;
+mod cut;
 mod decode;
+mod elements;
 mod held;
 mod inputs;
 mod look;

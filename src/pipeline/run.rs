@@ -14,12 +14,13 @@
 //! Results do not depend on timing, since merging is associative and commutative and rows wait for their turn.
 //! The rows of an input wait for its end, so that an interrupted run says nothing about inputs that it did not finish.
 
-use super::chunk::{Dropped, LineCutter, Piece, Shape};
+use super::chunk::{Dropped, Piece, Shape};
 use super::collect::{Collector, Message};
+use super::cut::Cutter;
 use super::held::Store;
 use super::inputs::Listed;
 use super::look::{Looked, Open, end, look};
-use super::pool::{Lease, Pool};
+use super::pool::Pool;
 use super::report::{InputReport, Outcome, Status};
 use super::wait::Halt;
 use super::{Progress, Sink, SinkError};
@@ -131,7 +132,7 @@ pub fn run(
     let pool =
         rayon::ThreadPoolBuilder::new().num_threads(workers).thread_name(|at| format!("worker {at}")).build();
     let pool = pool.map_err(|error| threads(error.to_string()))?;
-    let run = Run {
+    let run = &Run {
         engine,
         formats,
         inputs,
@@ -154,7 +155,7 @@ pub fn run(
             for _ in 0..readers {
                 let sender = sender.clone();
                 let reader = std::thread::Builder::new().name("reader".to_owned());
-                if let Err(error) = reader.spawn_scoped(scope, || run.read_inputs(jobs, sender)) {
+                if let Err(error) = reader.spawn_scoped(scope, move || run.read_inputs(jobs, &sender)) {
                     run.halt.fail();
                     return Err(threads(error.to_string()));
                 }
@@ -170,7 +171,7 @@ pub fn run(
 
 impl Run<'_> {
     /// A reader's life: one input after another.
-    fn read_inputs<'s>(&'s self, jobs: &rayon::Scope<'s>, sender: SyncSender<Message>) {
+    fn read_inputs<'s>(&'s self, jobs: &rayon::Scope<'s>, sender: &SyncSender<Message>) {
         while !self.halt.now() {
             let input = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(listed) = self.inputs.get(input) else { return };
@@ -178,9 +179,9 @@ impl Run<'_> {
             let ended = match look(listed, self.formats, self.options, true, &self.halt) {
                 Looked::Done(report) => {
                     self.progress.read(report.bytes);
-                    Message::Ended { input, pieces: 0, report: Box::new(report), audited: None }
+                    Message::Ended { input, pieces: 0, report, audited: None }
                 }
-                Looked::Open(open) => self.read(jobs, &sender, input, listed, *open),
+                Looked::Open(open) => self.read(jobs, sender, input, listed, *open),
             };
             // Nobody listens once the sink has failed.
             let _ = sender.send(ended);
@@ -203,8 +204,8 @@ impl Run<'_> {
             partials: Mutex::default(),
         });
         report.gateway = audited.input.gateway().map(str::to_owned);
-        let mut cutter =
-            LineCutter::new(self.options.chunk_bytes, self.options.line_bytes_max, stream.start());
+        let Options { chunk_bytes, line_bytes_max, .. } = *self.options;
+        let mut cutter = Cutter::new(detection.framing, chunk_bytes, line_bytes_max, stream.start());
         let (mut pieces, mut bytes) = (0, 0);
         let stopped = loop {
             if self.halt.now() {
@@ -219,7 +220,8 @@ impl Run<'_> {
             match piece {
                 None => break false,
                 Some(Piece::Chunk(shape)) => jobs.spawn(move |_| {
-                    let rows = self.audit(&audited, &shape, lease);
+                    let rows = self.audit(&audited, &shape, lease.filled());
+                    drop(lease);
                     let _ = sender.send(Message::Piece { input, piece: pieces, rows });
                 }),
                 Some(Piece::Dropped(dropped)) => {
@@ -240,11 +242,11 @@ impl Run<'_> {
     }
 
     /// Audits a chunk.
-    fn audit(&self, audited: &Audited, shape: &Shape, lease: Lease<'_>) -> Rows {
+    fn audit(&self, audited: &Audited, shape: &Shape, bytes: &[u8]) -> Rows {
         let mut scratch = pop(&self.scratches).unwrap_or_else(|| self.engine.scratch());
         let rows = self.give(audited, |partial, rows| {
             let chunk = Chunk {
-                bytes: lease.filled(),
+                bytes,
                 offset: shape.offset,
                 line: shape.line,
                 units: shape.spans.as_ref().map_or(Units::Lines, |spans| Units::Spans(spans)),

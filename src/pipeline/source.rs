@@ -159,7 +159,7 @@ impl<'r> Stream<'r> {
             Place::File { path, .. } => {
                 let file = File::open(path)?;
                 let metadata = file.metadata()?;
-                let length = metadata.is_file().then(|| metadata.len());
+                let length = metadata.is_file().then_some(metadata.len());
                 Self::over(Box::new(file), length, digest)
             }
             Place::Pipe { .. } | Place::Stdin => {
@@ -244,21 +244,19 @@ impl<'r> Stream<'r> {
 
     fn breakage(&mut self, error: &io::Error) -> Broken {
         let (packing, decompressed) = (self.packing, self.bytes_decompressed);
-        match self.decoder.raw().and_then(|raw| raw.failed.clone()) {
-            Some(failed) => Broken::Unreadable(failed),
-            None => {
-                let packing = match packing {
-                    Packing::Gzip => "gzip",
-                    Packing::Zstd => "zstd",
-                    Packing::Plain => "plain",
-                };
-                let what = match error.kind() {
-                    io::ErrorKind::UnexpectedEof => format!("the {packing} data end in the middle"),
-                    _ => format!("the {packing} data are corrupt ({error})"),
-                };
-                Broken::Truncated(format!("{what}, after {decompressed} decompressed bytes"))
-            }
+        if let Some(failed) = self.decoder.raw().and_then(|raw| raw.failed.clone()) {
+            return Broken::Unreadable(failed);
         }
+        let packing = match packing {
+            Packing::Gzip => "gzip",
+            Packing::Zstd => "zstd",
+            Packing::Plain => "plain",
+        };
+        let what = match error.kind() {
+            io::ErrorKind::UnexpectedEof => format!("the {packing} data end in the middle"),
+            _ => format!("the {packing} data are corrupt ({error})"),
+        };
+        Broken::Truncated(format!("{what}, after {decompressed} decompressed bytes"))
     }
 
     /// The first bytes, without a byte order mark.

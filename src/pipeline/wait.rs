@@ -67,13 +67,10 @@ impl<'h> Patient<'h> {
 }
 
 fn pass_on(path: Option<PathBuf>, sender: &SyncSender<io::Result<Vec<u8>>>) {
-    let opened: io::Result<Box<dyn Read>> = match path {
-        Some(path) => File::open(path).map(|file| Box::new(file) as Box<dyn Read>),
-        None => Ok(Box::new(io::stdin().lock())),
-    };
-    let mut reader = match opened {
-        Ok(reader) => reader,
-        Err(error) => {
+    let mut reader: Box<dyn Read> = match path.map(File::open) {
+        None => Box::new(io::stdin().lock()),
+        Some(Ok(file)) => Box::new(file),
+        Some(Err(error)) => {
             // Nobody listens any more if the run was stopped meanwhile.
             let _ = sender.send(Err(error));
             return;

@@ -1,5 +1,30 @@
 //! Log records: what every format fills, whatever gateway wrote it.
 
+mod columns;
+mod compile;
+mod credential;
+mod detect;
+mod draft;
+mod errors;
+mod fill;
+mod format;
+mod json;
+mod path;
+mod query;
+mod repair;
+mod scan;
+mod set;
+mod shape;
+mod spec;
+mod template;
+pub mod wrap;
+
+pub use columns::TokenField;
+pub use detect::{Detection, Framing};
+pub use errors::{FormatError, Place, Problem, TemplateProblem};
+pub use format::{Format, ReadScratch};
+pub use set::{FileDigest, FormatSet};
+
 use crate::time::UtcMicros;
 
 /// Which end of the request a logged time stamps (formats.md, section 0 item 3).

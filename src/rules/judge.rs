@@ -22,13 +22,7 @@ fn missing_input(need: Need, context: Context<'_>) -> Option<&'static str> {
         Need::Keys => context.keys.is_none().then_some("keys"),
         Need::Policy => stated("policy", |_| true),
         Need::Audiences => stated("policy: audiences", Policy::states_audiences),
-<<<<<<< .merge_file_04ISSW
-        Need::Tenants => stated("policy: tenancy.allowed or tenants", |policy| {
-            policy.tenancy().allowed.is_some() || policy.states_tenants()
-        }),
-=======
         Need::Tenants => stated("policy: tenancy.allowed or tenants", Policy::states_tenants),
->>>>>>> .merge_file_J1Gi9X
         Need::AuthorizesOn => stated("policy: authorizes-on", Policy::states_authorizes_on),
         Need::CompromisedKeys => {
             stated("policy: keys.compromised", |policy| !policy.keys().compromised.is_empty())

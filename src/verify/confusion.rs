@@ -59,7 +59,9 @@ fn pem(label: &str, der: &[u8]) -> String {
         text.push('\n');
         rest = next;
     }
-    text.push_str(&format!("-----END {label}-----\n"));
+    text.push_str("-----END ");
+    text.push_str(label);
+    text.push_str("-----\n");
     text
 }
 

@@ -12,6 +12,7 @@ use crate::keys::Authority;
 use crate::keys::Fit;
 use crate::keys::KeyHistory;
 use crate::keys::KeyId;
+use crate::keys::PreparedKey;
 use crate::time::UtcMicros;
 use crate::token::Claims;
 use crate::token::Form;
@@ -74,7 +75,7 @@ impl<'k> Verifier<'k> {
         signed.first_valid(history, &keys).map(|(key, _)| key)
     }
 
-    fn verify(&self, item: &VerifyItem<'_>) -> Signature {
+    fn verify(self, item: &VerifyItem<'_>) -> Signature {
         let token = item.token;
         let iss = token.claims().and_then(|claims| claims.iss.as_deref());
         let authority = self.history.zip(iss).and_then(|(history, iss)| history.authority(iss));
@@ -108,7 +109,7 @@ impl<'k> Verifier<'k> {
 
     /// Judges three parts of which the first two could be read.
     fn judge(
-        &self,
+        self,
         item: &VerifyItem<'_>,
         jws: &Jws,
         header: &Header,
@@ -143,7 +144,7 @@ impl<'k> Verifier<'k> {
         self.judge_signature(&signed, claims, found);
     }
 
-    fn judge_signature(&self, signed: &Signed<'_>, claims: &Claims, found: &mut Signature) {
+    fn judge_signature(self, signed: &Signed<'_>, claims: &Claims, found: &mut Signature) {
         let near = near(claims);
         let (Some(history), Some(authority)) = (self.history, found.authority.as_deref()) else {
             found.verdict = Verdict::NotCovered;
@@ -170,7 +171,7 @@ impl<'k> Verifier<'k> {
     /// A signature of a length that no named key and no algorithm has: cut, if it is short and shows a sign of it, else
     /// invalid. `None` if the length may be right.
     fn judge_length(
-        &self,
+        self,
         algorithm: Algorithm,
         bytes: usize,
         at_cut: bool,
@@ -181,7 +182,7 @@ impl<'k> Verifier<'k> {
             (None, Some(history)) => {
                 let keys = named.iter().map(|id| &history.key(*id).prepared);
                 let fitting = keys.filter(|key| key.fit(algorithm) == Fit::Fits);
-                fitting.filter_map(|key| key.signature_bytes()).collect()
+                fitting.filter_map(PreparedKey::signature_bytes).collect()
             }
             (None, None) => Vec::new(),
         };
@@ -193,13 +194,13 @@ impl<'k> Verifier<'k> {
         (!expected.is_empty() && !expected.contains(&bytes)).then_some(Verdict::Invalid)
     }
 
-    fn fits(&self, named: &[KeyId], algorithm: Algorithm) -> Vec<Fit> {
+    fn fits(self, named: &[KeyId], algorithm: Algorithm) -> Vec<Fit> {
         let keys = self.history.into_iter().flat_map(|history| named.iter().map(|id| history.key(*id)));
         keys.map(|key| key.prepared.fit(algorithm)).collect()
     }
 
     /// Whether the archive has an opinion about an instant.
-    fn coverage(&self, authority: Option<&Authority>, at: Option<UtcMicros>) -> Verdict {
+    fn coverage(self, authority: Option<&Authority>, at: Option<UtcMicros>) -> Verdict {
         let covered = match (self.history, authority, at) {
             (Some(history), Some(authority), Some(at)) => history.covers(authority, at),
             _ => false,
@@ -208,7 +209,7 @@ impl<'k> Verifier<'k> {
     }
 
     fn confusion(
-        &self,
+        self,
         message: &[u8],
         tag: &[u8],
         header: &Header,

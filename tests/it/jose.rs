@@ -1,6 +1,8 @@
 //! The published examples and attack vectors of JOSE, through the real verifier: RFC 7515 appendix A, RFC 7520 section 4,
 //! RFC 8037 appendix A, and Project Wycheproof.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at the first surprise")]
+
 use base64_simd::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use serde_json::json;

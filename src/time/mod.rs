@@ -1,5 +1,10 @@
 //! Clock-free time: microseconds since the Unix epoch, UTC. Nothing in the library reads a clock.
 
+pub mod parse;
+mod zone;
+
+pub use zone::Zone;
+
 use std::fmt;
 
 /// An instant in UTC, in whole microseconds since 1970-01-01T00:00:00Z; negative before it.

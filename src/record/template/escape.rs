@@ -1,0 +1,99 @@
+//! How gateways escape what clients sent.
+
+use crate::record::query::hex_value;
+use bumpalo::Bump;
+
+/// Escaping of field values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::record) enum Escapes {
+    /// nginx by default: quote, backslash, control bytes and everything from 0x7F up as `\xHH`.
+    Nginx,
+    /// nginx with `escape=json`.
+    Json,
+    /// nginx with `escape=none`: nothing, so that clients can forge fields.
+    None,
+    /// Apache: backslashes before quote and backslash, letters for control bytes, `\xhh` for the rest.
+    Apache,
+}
+
+impl Escapes {
+    /// Where the quoted value at the start of a text ends, if the literal `after` follows there.
+    pub(super) fn closing_quote(self, text: &str, after: &str) -> Option<usize> {
+        let end = match self {
+            Self::None => return text.find(after),
+            Self::Nginx => memchr::memchr(b'"', text.as_bytes())?,
+            Self::Json | Self::Apache => {
+                let mut from = 0;
+                loop {
+                    let at = from + memchr::memchr2(b'"', b'\\', text.as_bytes().get(from..)?)?;
+                    if text.as_bytes().get(at) == Some(&b'"') {
+                        break at;
+                    }
+                    from = at + 2;
+                }
+            }
+        };
+        text.get(end..)?.starts_with(after).then_some(end)
+    }
+
+    /// The value as the client sent it. Bytes that are no UTF-8 are replaced, and `repaired` is set.
+    pub(super) fn decoded<'a>(self, raw: &'a str, arena: &'a Bump, repaired: &mut bool) -> &'a str {
+        if self == Self::None || memchr::memchr(b'\\', raw.as_bytes()).is_none() {
+            return raw;
+        }
+        if self == Self::Json {
+            let quoted = format!("\"{raw}\"");
+            if let Ok(text) = serde_json::from_str::<String>(&quoted) {
+                return arena.alloc_str(&text);
+            }
+            *repaired = true;
+        }
+        let bytes = decoded_bytes(raw.as_bytes());
+        as_text_copy(&bytes, arena, repaired)
+    }
+}
+
+fn decoded_bytes(raw: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    loop {
+        rest = match rest {
+            [] => return out,
+            [b'\\', b'x', high, low, after @ ..] if hex_value(*high).is_some() && hex_value(*low).is_some() => {
+                out.push(hex_value(*high).unwrap_or(0) << 4 | hex_value(*low).unwrap_or(0));
+                after
+            }
+            [b'\\', letter, after @ ..] => {
+                match letter {
+                    b'b' => out.push(8),
+                    b'n' => out.push(b'\n'),
+                    b'r' => out.push(b'\r'),
+                    b't' => out.push(b'\t'),
+                    b'v' => out.push(11),
+                    b'"' | b'\\' | b'/' => out.push(*letter),
+                    _ => out.extend_from_slice(&[b'\\', *letter]),
+                }
+                after
+            }
+            [byte, after @ ..] => {
+                out.push(*byte);
+                after
+            }
+        };
+    }
+}
+
+/// A unit as text; invalid UTF-8 and NUL are replaced, and `repaired` is set.
+pub(in crate::record) fn as_text<'a>(unit: &'a [u8], arena: &'a Bump, repaired: &mut bool) -> &'a str {
+    match std::str::from_utf8(unit) {
+        Ok(text) if memchr::memchr(0, unit).is_none() => text,
+        _ => as_text_copy(unit, arena, repaired),
+    }
+}
+
+fn as_text_copy<'a>(bytes: &[u8], arena: &'a Bump, repaired: &mut bool) -> &'a str {
+    let text = String::from_utf8_lossy(bytes);
+    let broken = matches!(text, std::borrow::Cow::Owned(_)) || text.contains('\0');
+    *repaired |= broken;
+    if broken { arena.alloc_str(&text.replace('\0', "\u{fffd}")) } else { arena.alloc_str(&text) }
+}

@@ -1,0 +1,301 @@
+//! Text lines written by a template: literals and fields in turn, as nginx and Apache write them.
+
+mod apache;
+mod binding;
+mod directive;
+mod escape;
+mod nginx;
+mod structured;
+
+pub(super) use binding::{Binding, Piece, Variable};
+pub(super) use directive::{apache_named, apache_text, nginx_named, nginx_text};
+pub(super) use escape::{Escapes, as_text};
+pub(super) use structured::{Member, members};
+
+use super::credential;
+use super::draft::{Draft, Field, Scalar, Target};
+use super::errors::{Problem, TemplateProblem};
+use super::{Reject, Unit};
+
+/// Gateway whose notation a template uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Nginx,
+    Apache,
+}
+
+/// The literals and variables of a template, variables that form one value joined.
+pub(super) fn pieces(dialect: Dialect, text: &str) -> Result<Vec<Piece>, Problem> {
+    let pieces = match dialect {
+        Dialect::Nginx => nginx::pieces(text),
+        Dialect::Apache => apache::pieces(text),
+    }?;
+    if pieces.iter().any(|piece| matches!(piece, Piece::Variable(_))) {
+        return Ok(pieces);
+    }
+    Err(problem(0, TemplateProblem::NoField))
+}
+
+pub(super) fn problem(at: usize, why: TemplateProblem) -> Problem {
+    Problem::Template { column: at + 1, why }
+}
+
+/// A compiled template.
+#[derive(Debug)]
+pub(super) struct Template {
+    before: String,
+    fields: Vec<TemplateField>,
+    escapes: Escapes,
+}
+
+/// A field and the literal behind it.
+#[derive(Debug)]
+pub(super) struct TemplateField {
+    targets: Vec<(Target, u16)>,
+    after: String,
+    end: FieldEnd,
+}
+
+/// How the end of a field is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FieldEnd {
+    /// At the next literal, skipping as many as the value itself holds.
+    Literal { skip: usize },
+    /// At the closing quote.
+    Quote,
+    /// At the closing bracket if it begins with one.
+    Bracket,
+    /// At the next literal that does not follow the comma or colon of an upstream list.
+    List,
+}
+
+impl Template {
+    /// Compiles pieces whose variables have been given targets.
+    ///
+    /// # Errors
+    ///
+    /// Two variables without text between them.
+    pub(super) fn compile(
+        pieces: &[Piece],
+        escapes: Escapes,
+        targets: &mut dyn FnMut(&Variable) -> Vec<(Target, u16)>,
+    ) -> Result<Self, Problem> {
+        let mut template = Self { before: String::new(), fields: Vec::new(), escapes };
+        let mut last_was_field = false;
+        for piece in pieces {
+            match piece {
+                Piece::Literal(text) => {
+                    template.last_literal().push_str(text);
+                    last_was_field &= text.is_empty();
+                }
+                Piece::Variable(variable) => {
+                    if last_was_field {
+                        return Err(problem(variable.column, TemplateProblem::Adjacent(variable.name.clone())));
+                    }
+                    last_was_field = true;
+                    let quoted = template.last_literal().ends_with('"');
+                    let end = match variable {
+                        _ if quoted => FieldEnd::Quote,
+                        Variable { bracketed: true, .. } => FieldEnd::Bracket,
+                        Variable { list: true, .. } => FieldEnd::List,
+                        Variable { format, .. } => FieldEnd::Literal { skip: format.matches(' ').count() },
+                    };
+                    template.fields.push(TemplateField { targets: targets(variable), after: String::new(), end });
+                }
+            }
+        }
+        for field in &mut template.fields {
+            if field.end == FieldEnd::Quote && !field.after.starts_with('"') {
+                field.end = FieldEnd::Literal { skip: 0 };
+            }
+            if field.after != " " && matches!(field.end, FieldEnd::Literal { skip: 1.. }) {
+                field.end = FieldEnd::Literal { skip: 0 };
+            }
+        }
+        Ok(template)
+    }
+
+    fn last_literal(&mut self) -> &mut String {
+        match self.fields.last_mut() {
+            Some(field) => &mut field.after,
+            None => &mut self.before,
+        }
+    }
+
+    /// Reads one line.
+    pub(super) fn read<'a>(&'a self, unit: &'a [u8], draft: &mut Draft<'a, '_>) -> Result<Unit, Reject> {
+        if unit.trim_ascii().is_empty() {
+            return Ok(Unit::Ignored);
+        }
+        let text = as_text(unit, draft.arena, &mut draft.repaired);
+        if !self.read_text(text, draft) {
+            return if text.starts_with('#') { Ok(Unit::Ignored) } else { Err(Reject::NoMatch) };
+        }
+        Ok(if draft.is_skipped() { Unit::Ignored } else { Unit::Record })
+    }
+
+    /// Reads a text; false if the template does not match it.
+    pub(super) fn read_text<'a>(&'a self, text: &'a str, draft: &mut Draft<'a, '_>) -> bool {
+        let Some(mut rest) = text.strip_prefix(self.before.as_str()) else { return false };
+        let length = text.len();
+        for (at, field) in self.fields.iter().enumerate() {
+            let is_last = at + 1 == self.fields.len();
+            let found = if is_last && field.after.is_empty() {
+                Some((rest, ""))
+            } else {
+                field.split(rest, self.escapes)
+            };
+            if let Some((raw, behind)) = found {
+                let line_end = behind.is_empty().then_some(length);
+                self.deliver(field, raw, line_end.filter(|_| is_last && field.after.is_empty()), draft);
+                rest = behind;
+            } else {
+                // A line that ends inside of a field was cut, or is no line of this template.
+                if at == 0 || !credential::is_cut_length(length, draft.shape.line_limit) {
+                    return false;
+                }
+                self.deliver(field, rest, Some(length), draft);
+                return true;
+            }
+        }
+        rest.is_empty()
+    }
+
+    fn deliver<'a>(&'a self, field: &'a TemplateField, raw: &'a str, line_end: Option<usize>, draft: &mut Draft<'a, '_>) {
+        if field.targets.is_empty() {
+            return;
+        }
+        let text = self.escapes.decoded(raw, draft.arena, &mut draft.repaired);
+        for (target, rank) in &field.targets {
+            match target {
+                Target::Role(role) => draft.offer(*role, Scalar::Text(text), *rank, 0),
+                Target::Token(source) => draft.take_field(*source, Field { text, length: raw.len(), line_end }),
+                Target::Condition(condition) => {
+                    let there = (!credential::is_absent(text)).then_some(Scalar::Text(text));
+                    if there.is_some() {
+                        draft.test(*condition, there);
+                    }
+                }
+                Target::Composite(_) => {}
+            }
+        }
+    }
+}
+
+impl TemplateField {
+    /// The field's value and what is behind its literal.
+    fn split<'t>(&self, text: &'t str, escapes: Escapes) -> Option<(&'t str, &'t str)> {
+        let end = match self.end {
+            FieldEnd::Quote => escapes.closing_quote(text, &self.after)?,
+            FieldEnd::Bracket if text.starts_with('[') => text.find(']')? + 1,
+            FieldEnd::Bracket => text.find(&self.after)?,
+            FieldEnd::Literal { skip } => text.match_indices(&self.after).nth(skip)?.0,
+            FieldEnd::List => {
+                let mut ends = text.match_indices(&self.after).map(|(end, _)| end);
+                ends.find(|end| !in_list(text, *end))?
+            }
+        };
+        let (value, rest) = text.split_at_checked(end)?;
+        Some((value, rest.strip_prefix(self.after.as_str())?))
+    }
+}
+
+/// True if the text up to here ends inside of `a, b : c`, as nginx lists upstreams.
+fn in_list(text: &str, end: usize) -> bool {
+    let (before, after) = text.split_at_checked(end).unwrap_or((text, ""));
+    before.ends_with([',', ':']) || after.starts_with(" : ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::draft::{RawToken, Role};
+    use crate::record::shape::{DurationUnit, Shape, TimeForm, TimeRule};
+    use bumpalo::Bump;
+
+    fn shape(line_limit: Option<usize>) -> Shape {
+        let time = TimeRule { form: TimeForm::Auto, is: crate::record::TimeIs::End, zone: crate::time::Zone::Utc };
+        Shape {
+            sources: Vec::new(),
+            conditions: Vec::new(),
+            time,
+            duration: DurationUnit::Seconds,
+            line_limit,
+            field_limit: None,
+            hashes_are_masks: false,
+        }
+    }
+
+    /// Maps every variable that binds to a role and nothing else.
+    fn compile(dialect: Dialect, text: &str, escapes: Escapes) -> Result<Template, Problem> {
+        Template::compile(&pieces(dialect, text)?, escapes, &mut |variable| {
+            let roles = variable.bindings.iter().filter_map(|binding| match binding {
+                Binding::Role(role, rank) => Some((Target::Role(*role), *rank)),
+                Binding::Time { .. } => Some((Target::Role(Role::Time), 0)),
+                _ => None,
+            });
+            roles.collect()
+        })
+    }
+
+    fn role(template: &Template, shape: &Shape, line: &[u8], wanted: Role) -> Option<String> {
+        let arena = Bump::new();
+        let mut tokens: Vec<RawToken<'_>> = Vec::new();
+        let mut draft = Draft::new(shape, &arena, &mut tokens);
+        template.read(line, &mut draft).ok()?;
+        draft.text(wanted).map(str::to_owned)
+    }
+
+    #[test]
+    fn nginx_lines_are_matched_to_their_end() {
+        let text = r#"$remote_addr - $remote_user [$time_local] "$request" $status "$http_user_agent" $upstream_addr $request_id"#;
+        let template = compile(Dialect::Nginx, text, Escapes::Nginx).unwrap();
+        let shape = shape(None);
+        let line = br#"203.0.113.7 - a b [22/Nov/2026:10:34:27 +0000] "GET /x HTTP/1.1" 200 "a\x22b\xC3\xA9" 10.0.4.7:80, 10.0.4.8:80 : 10.0.4.9:80 6f0c"#;
+        let read = |wanted| role(&template, &shape, line, wanted);
+        assert_eq!(read(Role::ClientIp).as_deref(), Some("203.0.113.7"));
+        assert_eq!(read(Role::Time).as_deref(), Some("22/Nov/2026:10:34:27 +0000"));
+        assert_eq!(read(Role::UserAgent).as_deref(), Some("a\"b\u{e9}"));
+        assert_eq!(read(Role::RequestId).as_deref(), Some("6f0c"));
+        assert_eq!(role(&template, &shape, b"something else", Role::Status), None);
+    }
+
+    #[test]
+    fn apache_quotes_are_escaped_by_backslashes() {
+        let text = r#"%a %l %u %t \"%r\" %>s \"%{User-Agent}i\" %D"#;
+        let template = compile(Dialect::Apache, text, Escapes::Apache).unwrap();
+        let shape = shape(None);
+        let line = br#"203.0.113.7 - - [22/Nov/2026:10:34:27 +0000] "GET /x HTTP/1.1" 200 "a\"b\\\xc3\xa9" 43112"#;
+        assert_eq!(role(&template, &shape, line, Role::UserAgent).as_deref(), Some("a\"b\\\u{e9}"));
+        assert_eq!(role(&template, &shape, line, Role::Time).as_deref(), Some("[22/Nov/2026:10:34:27 +0000]"));
+    }
+
+    #[test]
+    fn adjacent_fields_are_refused_where_they_stand() {
+        let refused = compile(Dialect::Nginx, "$status$request_time x", Escapes::Nginx).unwrap_err();
+        assert_eq!(refused, problem(7, TemplateProblem::Adjacent("$request_time".to_owned())));
+        assert!(compile(Dialect::Apache, "%s%D", Escapes::Apache).is_err());
+        assert!(compile(Dialect::Nginx, "nothing", Escapes::Nginx).is_err());
+        assert!(compile(Dialect::Nginx, "$uri$is_args$args $status", Escapes::Nginx).is_ok());
+    }
+
+    #[test]
+    fn a_line_of_the_declared_length_may_end_inside_a_field() {
+        let template = compile(Dialect::Nginx, r#"$status "$request" $request_id"#, Escapes::Nginx).unwrap();
+        let line = br#"200 "GET /x"#;
+        assert_eq!(role(&template, &shape(Some(line.len())), line, Role::Request).as_deref(), Some("GET /x"));
+        assert_eq!(role(&template, &shape(None), line, Role::Request), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_template_and_no_line_panics(text in "[$%a-z{}\"\\\\ :\\[\\]]{0,30}", line in "\\PC{0,40}") {
+            for (dialect, escapes) in [(Dialect::Nginx, Escapes::Nginx), (Dialect::Nginx, Escapes::Json), (Dialect::Apache, Escapes::Apache)] {
+                if let Ok(template) = compile(dialect, &text, escapes) {
+                    let _ = role(&template, &shape(None), line.as_bytes(), Role::Status);
+                }
+                let _ = members(&pieces(dialect, &text).unwrap_or_default());
+            }
+        }
+    }
+}
