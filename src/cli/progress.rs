@@ -42,19 +42,18 @@ pub(super) struct Shown {
 
 impl Shown {
     /// Progress as the user wants it and the terminal allows.
-    pub(super) fn new(kind: ProgressKind, console: &Console) -> Self {
+    pub(super) fn new(kind: ProgressKind, console: Console) -> Self {
         let show = match kind {
             _ if console.quiet => Show::Nothing,
             ProgressKind::None => Show::Nothing,
-            ProgressKind::Plain => Show::Lines,
             ProgressKind::Bar => Show::Bar(bar()),
             ProgressKind::Auto if io::stderr().is_terminal() => Show::Bar(bar()),
-            ProgressKind::Auto => Show::Lines,
+            ProgressKind::Plain | ProgressKind::Auto => Show::Lines,
         };
         let now = Instant::now();
         Self {
             show,
-            console: *console,
+            console,
             started: now,
             inputs: AtomicU64::new(0),
             ended: AtomicU64::new(0),
@@ -78,9 +77,10 @@ impl Shown {
     /// One line: how far it is, how fast, and where.
     fn line(&self) -> String {
         let bytes = self.bytes.load(Ordering::Relaxed);
-        let of = match self.total_known.load(Ordering::Relaxed) {
-            true => format!(" of {}", HumanBytes(self.total.load(Ordering::Relaxed))),
-            false => String::new(),
+        let of = if self.total_known.load(Ordering::Relaxed) {
+            format!(" of {}", HumanBytes(self.total.load(Ordering::Relaxed)))
+        } else {
+            String::new()
         };
         let seconds = self.started.elapsed().as_secs().max(1);
         let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
