@@ -27,9 +27,7 @@ pub struct Input {
     /// Its gateway.
     pub gateway: Option<Text>,
     /// Its format.
-    pub format: Option<Text>,
-    /// Why that format was taken.
-    pub format_reason: Option<Text>,
+    pub format: Option<InputFormat>,
     /// Lines, whether or not they are units.
     pub lines: i64,
     /// What became of its units.
@@ -37,6 +35,15 @@ pub struct Input {
     pub counts: Counts,
     /// The line of configuration that would log tokens, where none was found.
     pub hint: Option<Text>,
+}
+
+/// How an input is read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct InputFormat {
+    /// Name of the format.
+    pub name: Text,
+    /// Why that format was taken.
+    pub reason: Text,
 }
 
 impl From<&InputReport> for Input {
@@ -51,8 +58,10 @@ impl From<&InputReport> for Input {
             packing: report.packing,
             sha256: report.sha256.clone(),
             gateway: text(&report.gateway),
-            format: text(&report.format),
-            format_reason: text(&report.format_reason),
+            format: report.format.as_ref().map(|name| InputFormat {
+                name: Text::from(name),
+                reason: Text::from(report.format_reason.as_deref().unwrap_or_default()),
+            }),
             lines: report.lines,
             counts: Counts::from(&report.counts),
             hint: text(&report.hint),

@@ -11,7 +11,7 @@ mod summary;
 mod text;
 
 pub use completeness::Completeness;
-pub use input::{Counts, Input, RejectCounts, TokenCounts};
+pub use input::{Counts, Input, InputFormat, RejectCounts, TokenCounts};
 pub use manifest::{
     Expectation, FilterReport, GatewayReport, Given, HashedFile, KeyArchive, Manifest, RuleReport,
     SCHEMA_VERSION, Text, Tool, Verdicts, Written,

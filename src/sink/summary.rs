@@ -70,7 +70,7 @@ fn warnings(manifest: &Manifest) -> Vec<String> {
 fn hints(inputs: &[Input]) -> Vec<String> {
     let hints: BTreeSet<(&str, &str)> = inputs
         .iter()
-        .filter_map(|input| Some((input.format.as_ref()?.as_str(), input.hint.as_ref()?.as_str())))
+        .filter_map(|input| Some((input.format.as_ref()?.name.as_str(), input.hint.as_ref()?.as_str())))
         .collect();
     hints.into_iter().map(|(format, hint)| format!("To log tokens ({format}): {hint}")).collect()
 }
@@ -129,7 +129,7 @@ fn inputs(inputs: &[Input]) -> String {
         vec![
             input.source.as_str().to_owned(),
             input.status.to_owned(),
-            input.format.as_ref().map_or("-", |format| format.as_str()).to_owned(),
+            input.format.as_ref().map_or("-", |format| format.name.as_str()).to_owned(),
             grouped(input.counts.records),
             grouped(input.counts.tokens.present),
             grouped(input.counts.tokens.masked),
@@ -311,7 +311,7 @@ mod tests {
     use crate::facts::Outcome;
     use crate::pipeline::Outcome as Run;
     use crate::rules::Confidence;
-    use crate::sink::input::Counts;
+    use crate::sink::input::{Counts, InputFormat};
     use crate::sink::manifest::{Given, Written};
 
     const PLAIN: View<'_> = View { colour: false, place: None };
@@ -326,8 +326,7 @@ mod tests {
             packing: None,
             sha256: None,
             gateway: None,
-            format: Some("nginx".into()),
-            format_reason: None,
+            format: Some(InputFormat { name: "nginx".into(), reason: "named".into() }),
             lines: 5,
             counts: Counts { records: 5, ..Counts::default() },
             hint: hint.map(Into::into),
