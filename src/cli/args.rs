@@ -3,7 +3,7 @@
 mod audit;
 mod values;
 
-pub(super) use audit::{AuditArgs, Filters, ProgressKind};
+pub(super) use audit::{AuditArgs, FilterArgs, ProgressKind};
 pub(super) use values::{fingerprint, nearest, unknown_rule};
 
 use super::exit::EXIT_CODES;
@@ -44,7 +44,7 @@ pub(super) struct Messages {
     /// Print more about what is done (repeat for more)
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(super) verbose: u8,
-    /// When to use colour; NO_COLOR is honoured
+    /// When to use colour; `NO_COLOR` is honoured
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     pub(super) color: ColorChoice,
 }
@@ -134,7 +134,9 @@ pub(super) struct GenerateArgs {
 #[derive(Debug, Subcommand)]
 pub(super) enum KeysCommand {
     /// Add captured key documents to an archive
-    #[command(after_long_help = "Example:\n  tokentrail keys add jwks.json --captured-at 2026-11-22T10:34:27Z \\\n      --source https://login.microsoftonline.com/common/discovery/v2.0/keys")]
+    #[command(
+        after_long_help = "Example:\n  tokentrail keys add jwks.json --captured-at 2026-11-22T10:34:27Z \\\n      --source https://login.microsoftonline.com/common/discovery/v2.0/keys"
+    )]
     Add {
         /// Key documents (JWKS), exactly as the issuer served them
         #[arg(required = true, value_name = "FILE")]
@@ -171,7 +173,9 @@ pub(super) enum PolicyCommand {
         listing: ListingArgs,
     },
     /// Say which entry wins for a request, and where each value comes from
-    #[command(after_long_help = "Example:\n  tokentrail policy explain policy.toml --host orders.contoso.example --method POST --path /v1/orders")]
+    #[command(
+        after_long_help = "Example:\n  tokentrail policy explain policy.toml --host orders.contoso.example --method POST --path /v1/orders"
+    )]
     Explain(ExplainArgs),
     /// Print the JSON Schema of policies
     Schema,
@@ -253,7 +257,9 @@ pub(super) enum RulesCommand {
 
 /// `inspect`
 #[derive(Args, Debug)]
-#[command(after_long_help = "The token is read from standard input, so that it stays out of the shell's history; a whole\nAuthorization header will do. Its claims are printed, its signature never.\n\nExample:\n  tokentrail inspect --keys keys/ < token.txt")]
+#[command(
+    after_long_help = "The token is read from standard input, so that it stays out of the shell's history; a whole\nAuthorization header will do. Its claims are printed, its signature never.\n\nExample:\n  tokentrail inspect --keys keys/ < token.txt"
+)]
 pub(super) struct InspectArgs {
     /// Standard input, the only place that a token is read from
     #[arg(value_name = "-", hide = true)]

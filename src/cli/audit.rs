@@ -29,7 +29,7 @@ use tokentrail::sink::summary;
 use tokentrail::time::UtcMicros;
 
 /// Audits, or says what an audit would do.
-pub(super) fn run(args: &AuditArgs, console: &Console) -> Outcome {
+pub(super) fn run(args: &AuditArgs, console: Console) -> Outcome {
     let started = clock::now();
     let prepared = Prepared::new(args, started)?;
     let engine = Engine::new(prepared.setup(args));
@@ -39,7 +39,13 @@ pub(super) fn run(args: &AuditArgs, console: &Console) -> Outcome {
     audit(args, console, &prepared, &engine, started)
 }
 
-fn audit(args: &AuditArgs, console: &Console, prepared: &Prepared, engine: &Engine, started: UtcMicros) -> Outcome {
+fn audit(
+    args: &AuditArgs,
+    console: Console,
+    prepared: &Prepared,
+    engine: &Engine,
+    started: UtcMicros,
+) -> Outcome {
     let signals = Signals::listen().map_err(Failure::usage)?;
     let tabled = Tabled {
         occurrences: !args.output.no_occurrences,
@@ -48,10 +54,18 @@ fn audit(args: &AuditArgs, console: &Console, prepared: &Prepared, engine: &Engi
     };
     let output = OutputDir::create(&args.output.output).map_err(refused)?;
     let mut writer = ResultWriter::new(output, tabled).map_err(Failure::output)?;
-    let mut options = prepared.options(args);
+    let mut options = prepare::options(args);
     options.scratch_directory = writer.scratch_directory().to_owned();
     let shown = Shown::new(args.run.progress, console);
-    let run = pipeline::run(engine, &prepared.formats, &prepared.inputs, &options, &signals.stop, &shown, &mut writer);
+    let run = pipeline::run(
+        engine,
+        &prepared.formats,
+        &prepared.inputs,
+        &options,
+        &signals.stop,
+        &shown,
+        &mut writer,
+    );
     shown.finish();
     let outcome = run.map_err(|error| match error {
         RunError::Threads(..) => Failure::usage(error),
@@ -62,7 +76,11 @@ fn audit(args: &AuditArgs, console: &Console, prepared: &Prepared, engine: &Engi
     }
     let (output, written) = writer.finish(&outcome.concluded.tables).map_err(Failure::output)?;
     let mut manifest = Manifest::new(&prepared.given, &outcome, written);
-    let exit = if outcome.interrupted { signals.exit() } else { judged(&manifest, outcome.concluded.totals.worst, args) };
+    let exit = if outcome.interrupted {
+        signals.exit()
+    } else {
+        judged(&manifest, outcome.concluded.totals.worst, args)
+    };
     manifest.finish(started, clock::now(), exit.code());
     let text = manifest.to_json().map_err(Failure::output)?;
     let place = publish(output, &text, outcome.interrupted, args, console)?;
@@ -91,7 +109,7 @@ fn publish(
     text: &str,
     partial: bool,
     args: &AuditArgs,
-    console: &Console,
+    console: Console,
 ) -> Result<PathBuf, Failure> {
     output.write(MANIFEST, text.as_bytes()).map_err(Failure::output)?;
     let copy = args.output.summary_json.as_deref().filter(|path| *path != Path::new("-"));
@@ -101,7 +119,10 @@ fn publish(
         copy.keep()?;
     }
     if let Some(leftover) = published.leftover {
-        console.note(&format!("note: the earlier result could not be removed altogether; it lies in {}\n", leftover.display()));
+        console.note(&format!(
+            "note: the earlier result could not be removed altogether; it lies in {}\n",
+            leftover.display()
+        ));
     }
     Ok(relative_to_args(&published.path, args))
 }
@@ -144,6 +165,8 @@ impl Copy {
     fn keep(self) -> Result<(), Failure> {
         let Some(file) = self.file else { return Ok(()) };
         let failed = format!("cannot write {}", self.path.display());
-        file.persist(&self.path).map(drop).map_err(|error| Failure::output(anyhow::Error::new(error.error).context(failed)))
+        file.persist(&self.path)
+            .map(drop)
+            .map_err(|error| Failure::output(anyhow::Error::new(error.error).context(failed)))
     }
 }

@@ -25,7 +25,10 @@ pub(super) fn instant(text: &str, now: UtcMicros) -> Result<UtcMicros, String> {
     }
     match text.parse::<Timestamp>() {
         Ok(timestamp) => Ok(UtcMicros(timestamp.as_microsecond())),
-        Err(_) => Err("write 2026-11-22T10:00:00Z (with Z or an offset), 2026-11-22, or 24h for a day before now".into()),
+        Err(_) => {
+            Err("write 2026-11-22T10:00:00Z (with Z or an offset), 2026-11-22, or 24h for a day before now"
+                .into())
+        }
     }
 }
 

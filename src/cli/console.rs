@@ -31,20 +31,20 @@ impl Console {
     }
 
     /// Says why a command failed.
-    pub(super) fn error(&self, failure: &Failure) {
+    pub(super) fn error(self, failure: &Failure) {
         let (on, off) = if self.colour { ("\u{1b}[1;31m", "\u{1b}[0m") } else { ("", "") };
         say(&format!("{on}error:{off} {failure}\n"));
     }
 
     /// Says something, unless the user wants quiet.
-    pub(super) fn note(&self, text: &str) {
+    pub(super) fn note(self, text: &str) {
         if !self.quiet {
             say(text);
         }
     }
 
     /// Says something that only a user who asked for more wants to know.
-    pub(super) fn detail(&self, text: &str) {
+    pub(super) fn detail(self, text: &str) {
         if self.verbose > 0 {
             say(text);
         }
@@ -76,7 +76,8 @@ pub(super) fn print_json(value: &impl serde::Serialize) -> Outcome {
 /// A panic is a mistake of ours; its message may hold a piece of the input, so only the place is told.
 pub(super) fn hide_panics() {
     panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
+        let place =
+            panic.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
         say(&format!("error: internal error{place}; this is a mistake in tokentrail, please report it\n"));
     }));
 }

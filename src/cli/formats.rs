@@ -83,7 +83,9 @@ fn detect(files: &[String], formats: &FormatSet, listing: Listing) -> Outcome {
     let reports = pipeline::survey(&Engine::new(setup), formats, &inputs, &Options::default());
     let exit = match reports.iter().all(|report| report.status == Status::Missing) {
         true => Exit::Usage,
-        false if reports.iter().all(|report| matches!(report.status, Status::Planned | Status::Empty)) => Exit::Clean,
+        false if reports.iter().all(|report| matches!(report.status, Status::Planned | Status::Empty)) => {
+            Exit::Clean
+        }
         false => Exit::Incomplete,
     };
     match listing {

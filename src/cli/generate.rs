@@ -10,7 +10,7 @@ use tokentrail::generate::Plan;
 use tokentrail::sink::{counted, grouped, visible};
 
 /// Writes a corpus and says what is in it.
-pub(super) fn run(args: &GenerateArgs, console: &Console) -> Outcome {
+pub(super) fn run(args: &GenerateArgs, console: Console) -> Outcome {
     let usual = Plan::new(&args.output);
     let format = match &args.format {
         Some(name) => LogFormat::parse(name).ok_or_else(|| unknown(name))?,

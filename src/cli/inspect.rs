@@ -15,6 +15,7 @@ use tokentrail::keys::Standing;
 use tokentrail::redact;
 use tokentrail::sink::visible;
 use tokentrail::time::UtcMicros;
+use tokentrail::token::Claims;
 use tokentrail::token::Form;
 use tokentrail::token::Token;
 use tokentrail::verify::Signature;
@@ -71,7 +72,10 @@ fn value_of(text: &str) -> Result<&str, Failure> {
     let quotes = ['"', '\'', ','];
     let mut text = text.trim().trim_matches(quotes).trim();
     if let Some((name, rest)) = text.split_once(':')
-        && name.trim_matches(quotes).bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        && name
+            .trim_matches(quotes)
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     {
         text = rest.trim().trim_matches(quotes).trim();
     }
@@ -84,7 +88,9 @@ fn value_of(text: &str) -> Result<&str, Failure> {
         return Err(Failure::say("standard input: no token; give one token, alone or in its header line"));
     }
     if text.contains(char::is_whitespace) {
-        return Err(Failure::say("standard input: more than one word; give one token, alone or in its header line"));
+        return Err(Failure::say(
+            "standard input: more than one word; give one token, alone or in its header line",
+        ));
     }
     Ok(text)
 }
@@ -100,10 +106,10 @@ impl Found<'_> {
             "token_version": claims.map(|claims| claims.version.name()),
             "token_kind": claims.map(|claims| claims.kind.name()),
             "client_id": claims.and_then(|claims| claims.client_id.as_deref()).map(clean),
-            "tenant": claims.and_then(|claims| claims.tenant()).map(|tenant| clean(&tenant)),
-            "iat": self.date(claims.and_then(|claims| claims.iat)),
-            "nbf": self.date(claims.and_then(|claims| claims.nbf)),
-            "exp": self.date(claims.and_then(|claims| claims.exp)),
+            "tenant": claims.and_then(Claims::tenant).map(|tenant| clean(&tenant)),
+            "iat": date(claims.and_then(|claims| claims.iat)),
+            "nbf": date(claims.and_then(|claims| claims.nbf)),
+            "exp": date(claims.and_then(|claims| claims.exp)),
             "header": self.token.header().map(|header| members_json(&header.object)),
             "claims": claims.map(|claims| members_json(&claims.object)),
         })
@@ -208,10 +214,11 @@ impl Found<'_> {
         }
         lines
     }
+}
 
-    fn date(&self, seconds: Option<i64>) -> Option<String> {
-        seconds.map(|seconds| UtcMicros::from_seconds(seconds).to_string())
-    }
+/// Seconds since the epoch as a time.
+fn date(seconds: Option<i64>) -> Option<String> {
+    seconds.map(|seconds| UtcMicros::from_seconds(seconds).to_string())
 }
 
 /// A claim may hold another token; that one is not printed.
@@ -233,7 +240,8 @@ fn members_text(title: &str, object: &Object, out: &mut String) {
     for (name, value) in &object.members {
         let text = clean(&value.to_json());
         let date = DATES.contains(&name.as_str()).then(|| text.parse().ok()).flatten();
-        let date = date.map_or_else(String::new, |seconds| format!("  ({})", UtcMicros::from_seconds(seconds)));
+        let date =
+            date.map_or_else(String::new, |seconds| format!("  ({})", UtcMicros::from_seconds(seconds)));
         let _ = writeln!(out, "  {:<width$}  {}{date}", visible(&clean(name)), visible(&text));
     }
 }

@@ -15,7 +15,7 @@ use tokentrail::keys::SourceRow;
 use tokentrail::sink::{Align, counted, table, visible};
 
 /// Runs a command of `keys`.
-pub(super) fn run(command: &KeysCommand, console: &Console) -> Outcome {
+pub(super) fn run(command: &KeysCommand, console: Console) -> Outcome {
     match command {
         KeysCommand::Add { files, captured_at, source, keys } => {
             add(files, captured_at, source.as_deref(), keys, console)
@@ -38,7 +38,9 @@ pub(super) fn load(directory: &Path) -> Result<Arc<KeyHistory>, Failure> {
     match Archive::read(directory) {
         Ok(archive) => Ok(Arc::new(KeyHistory::new(archive))),
         // These name their file relative to the archive.
-        Err(error @ (KeysError::Empty(_) | KeysError::Io { .. })) => Err(Failure::say(format!("keys: {error}"))),
+        Err(error @ (KeysError::Empty(_) | KeysError::Io { .. })) => {
+            Err(Failure::say(format!("keys: {error}")))
+        }
         Err(error) => Err(Failure::say(format!("keys: {}: {error}", directory.display()))),
     }
 }
@@ -46,10 +48,19 @@ pub(super) fn load(directory: &Path) -> Result<Arc<KeyHistory>, Failure> {
 fn list(history: &KeyHistory) -> String {
     let rows: Vec<Vec<String>> =
         history.listing().iter().flat_map(SourceRow::table).map(|row| row.to_vec()).collect();
-    table(&SourceRow::TITLES.map(|title| (title, if title == "captures" { Align::Right } else { Align::Left })), &rows)
+    table(
+        &SourceRow::TITLES.map(|title| (title, if title == "captures" { Align::Right } else { Align::Left })),
+        &rows,
+    )
 }
 
-fn add(files: &[PathBuf], captured_at: &str, source: Option<&str>, archive: &Path, console: &Console) -> Outcome {
+fn add(
+    files: &[PathBuf],
+    captured_at: &str,
+    source: Option<&str>,
+    archive: &Path,
+    console: Console,
+) -> Outcome {
     let Some(time) = CaptureTime::parse(captured_at) else {
         return Err(Failure::say(format!(
             "--captured-at {captured_at}: write the time as 2026-11-22T10:34:27Z, or the date alone"
@@ -76,6 +87,10 @@ fn add(files: &[PathBuf], captured_at: &str, source: Option<&str>, archive: &Pat
     if source.is_none() {
         console.note("note: without --source these keys are taken as keys of every issuer\n");
     }
-    console.note(&format!("{} added to {}\n", counted(stored, "capture"), visible(&archive.display().to_string())));
+    console.note(&format!(
+        "{} added to {}\n",
+        counted(stored, "capture"),
+        visible(&archive.display().to_string())
+    ));
     Ok(Exit::Clean)
 }

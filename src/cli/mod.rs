@@ -28,13 +28,15 @@ use tokentrail::redact;
 pub(crate) fn main() -> ExitCode {
     console::hide_panics();
     let mut command = Cli::command();
-    let parsed = command.try_get_matches_from_mut(std::env::args_os()).and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed = command
+        .try_get_matches_from_mut(std::env::args_os())
+        .and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return refuse(&error).into(),
     };
     let console = Console::new(&cli.messages);
-    match run(cli.command, &console) {
+    match run(cli.command, console) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             console.error(&failure);
@@ -43,7 +45,7 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command, console: &Console) -> Outcome {
+fn run(command: Command, console: Console) -> Outcome {
     match command {
         Command::Audit(args) => audit::run(&args, console),
         Command::Generate(args) => generate::run(&args, console),

@@ -14,7 +14,7 @@ use tokentrail::policy::Request;
 use tokentrail::sink::{Align, counted, table, visible};
 
 /// Runs a command of `policy`.
-pub(super) fn run(command: &PolicyCommand, console: &Console) -> Outcome {
+pub(super) fn run(command: &PolicyCommand, console: Console) -> Outcome {
     match command {
         PolicyCommand::Check { file, listing } => check(file, listing.format, console),
         PolicyCommand::Explain(args) => explain(args, console),
@@ -27,7 +27,7 @@ pub(super) fn load(file: &Path) -> Result<Policy, Failure> {
     Policy::load(file).map_err(Failure::usage)
 }
 
-fn check(file: &Path, format: Listing, console: &Console) -> Outcome {
+fn check(file: &Path, format: Listing, console: Console) -> Outcome {
     let policy = load(file)?;
     if format == Listing::Json {
         return console::print_json(&json!({
@@ -46,7 +46,7 @@ fn check(file: &Path, format: Listing, console: &Console) -> Outcome {
 }
 
 /// What is probably not meant so.
-pub(super) fn notices(policy: &Policy, console: &Console) {
+pub(super) fn notices(policy: &Policy, console: Console) {
     for notice in policy.notices() {
         console.note(&format!("note: {}\n", visible(&notice.to_string())));
     }
@@ -67,7 +67,7 @@ pub(super) fn described(policy: &Policy) -> String {
     out
 }
 
-fn explain(args: &ExplainArgs, console: &Console) -> Outcome {
+fn explain(args: &ExplainArgs, console: Console) -> Outcome {
     let policy = load(&args.file)?;
     notices(&policy, console);
     let path = args.path.as_deref().map(|path| path.split('?').next().unwrap_or(path));

@@ -27,6 +27,7 @@ enum Show {
 /// Counts what the run says of itself, and shows it.
 pub(super) struct Shown {
     show: Show,
+    console: Console,
     started: Instant,
     inputs: AtomicU64,
     ended: AtomicU64,
@@ -41,18 +42,18 @@ pub(super) struct Shown {
 
 impl Shown {
     /// Progress as the user wants it and the terminal allows.
-    pub(super) fn new(kind: ProgressKind, console: &Console) -> Self {
+    pub(super) fn new(kind: ProgressKind, console: Console) -> Self {
         let show = match kind {
             _ if console.quiet => Show::Nothing,
             ProgressKind::None => Show::Nothing,
-            ProgressKind::Plain => Show::Lines,
             ProgressKind::Bar => Show::Bar(bar()),
             ProgressKind::Auto if io::stderr().is_terminal() => Show::Bar(bar()),
-            ProgressKind::Auto => Show::Lines,
+            ProgressKind::Plain | ProgressKind::Auto => Show::Lines,
         };
         let now = Instant::now();
         Self {
             show,
+            console,
             started: now,
             inputs: AtomicU64::new(0),
             ended: AtomicU64::new(0),
@@ -76,9 +77,10 @@ impl Shown {
     /// One line: how far it is, how fast, and where.
     fn line(&self) -> String {
         let bytes = self.bytes.load(Ordering::Relaxed);
-        let of = match self.total_known.load(Ordering::Relaxed) {
-            true => format!(" of {}", HumanBytes(self.total.load(Ordering::Relaxed))),
-            false => String::new(),
+        let of = if self.total_known.load(Ordering::Relaxed) {
+            format!(" of {}", HumanBytes(self.total.load(Ordering::Relaxed)))
+        } else {
+            String::new()
         };
         let seconds = self.started.elapsed().as_secs().max(1);
         let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
@@ -140,10 +142,31 @@ impl Progress for Shown {
         self.uses.fetch_add(uses, Ordering::Relaxed);
     }
 
-    fn ended(&self, _report: &InputReport) {
+    fn ended(&self, report: &InputReport) {
         self.ended.fetch_add(1, Ordering::Relaxed);
         self.tick();
+        let tell = || self.console.detail(&ended(report));
+        match &self.show {
+            Show::Bar(bar) => bar.suspend(tell),
+            Show::Lines | Show::Nothing => tell(),
+        }
     }
+}
+
+/// What `-v` says of an input.
+fn ended(report: &InputReport) -> String {
+    let why = report.error.as_ref().or(report.format_reason.as_ref()).map_or("", String::as_str);
+    let format = report.format.as_deref().unwrap_or("no format");
+    let counts = &report.counts;
+    let text = format!(
+        "{}: {}, {format} ({why}), {} records, {} with a token, {} rejected",
+        report.source,
+        report.status.name(),
+        grouped(counts.records),
+        grouped(counts.present),
+        grouped(counts.rejects.total()),
+    );
+    visible(&text).into_owned() + "\n"
 }
 
 /// A bar that draws at most ten times a second. Without a known total it only counts.

@@ -15,7 +15,9 @@ use tokentrail::sink::{Align, table};
 pub(super) fn run(command: &RulesCommand) -> Outcome {
     match command {
         RulesCommand::List { listing } => match listing.format {
-            Listing::Json => console::print_json(&rules::RULES.iter().map(|rule| described(rule)).collect::<Vec<_>>()),
+            Listing::Json => {
+                console::print_json(&rules::RULES.iter().map(|rule| described(rule)).collect::<Vec<_>>())
+            }
             Listing::Table => console::print(&list()),
         },
         RulesCommand::Explain { id, listing } => {
@@ -61,7 +63,8 @@ fn explain(rule: &Rule) -> String {
         ("needs", if needs.is_empty() { "nothing".to_owned() } else { needs.join(", ") }),
     ];
     let references = rule.references.iter().enumerate();
-    let references = references.map(|(at, text)| (if at == 0 { "references" } else { "" }, (*text).to_owned()));
+    let references =
+        references.map(|(at, text)| (if at == 0 { "references" } else { "" }, (*text).to_owned()));
     for (name, value) in lines.into_iter().chain(references) {
         let _ = writeln!(out, "{name:<12}{value}");
     }

@@ -23,12 +23,15 @@ impl Completeness {
         if given.require_tokens && bare > 0 {
             let first = outcome.inputs_without_tokens().next().map_or("", |input| input.source.as_str());
             let inputs = counted(u64::try_from(outcome.inputs.len()).unwrap_or(u64::MAX), "input");
-            demands.push(format!("{bare} of {inputs} had no token, which --require-tokens demands ({first})"));
+            demands
+                .push(format!("{bare} of {inputs} had no token, which --require-tokens demands ({first})"));
         }
         let open = outcome.uses_not_covered();
         if given.require_keys && open > 0 {
             let uses = grouped(open);
-            demands.push(format!("the key archive does not cover {uses} uses of tokens, which --require-keys demands"));
+            demands.push(format!(
+                "the key archive does not cover {uses} uses of tokens, which --require-keys demands"
+            ));
         }
         let complete = read.complete && demands.is_empty();
         let sentence = match demands.as_slice() {
@@ -53,7 +56,8 @@ mod tests {
     #[test]
     fn demands_are_part_of_the_sentence() {
         let totals = Totals { verdicts: [("not-covered", 7)].into(), ..Totals::default() };
-        let outcome = Outcome { concluded: Concluded { totals, ..Concluded::default() }, ..Outcome::default() };
+        let outcome =
+            Outcome { concluded: Concluded { totals, ..Concluded::default() }, ..Outcome::default() };
         let given = Given::default();
         assert!(Completeness::of(&given, &outcome).is_complete());
         let strict = Completeness::of(&Given { require_keys: true, ..given }, &outcome);

@@ -15,7 +15,8 @@
 //! run, no argument goes in.
 
 use crate::redact;
-use crate::sink::manifest::{HashedFile, Input, Manifest};
+use crate::sink::input::Input;
+use crate::sink::manifest::{HashedFile, Manifest};
 use ring::digest;
 use serde_json::{Value, json};
 
@@ -27,7 +28,8 @@ pub(super) fn of(manifest: &Manifest) -> String {
 
 fn canonical(manifest: &Manifest) -> Value {
     let files = |files: &[HashedFile]| files.iter().map(|file| file.sha256.clone()).collect::<Vec<_>>();
-    let inputs = manifest.inputs.iter().map(|input| json!({ "source": input.source, "sha256": input.sha256 }));
+    let inputs =
+        manifest.inputs.iter().map(|input| json!({ "source": input.source, "sha256": input.sha256 }));
     let tables = manifest.output.files.iter();
     let tables = tables.map(|file| json!({ "name": file.table, "rows": file.rows, "sha256": file.sha256 }));
     sorted(json!({
@@ -86,7 +88,8 @@ mod tests {
     use crate::time::UtcMicros;
 
     fn manifest(totals: Totals) -> Manifest {
-        let outcome = Outcome { concluded: Concluded { totals, ..Concluded::default() }, ..Outcome::default() };
+        let outcome =
+            Outcome { concluded: Concluded { totals, ..Concluded::default() }, ..Outcome::default() };
         Manifest::new(&Given::default(), &outcome, Written::default())
     }
 
@@ -104,11 +107,15 @@ mod tests {
     #[test]
     fn the_text_is_sorted_and_without_white_space() {
         let text = canonical(&manifest(Totals::default())).to_string();
-        assert!(text.starts_with(r#"{"counts":{"all":{"absent""#) || text.starts_with(r#"{"counts":{"all":{"#), "{text}");
-        let names: Vec<usize> = ["\"counts\"", "\"filters\"", "\"formats\"", "\"keys\"", "\"policy\"", "\"watch\""]
-            .iter()
-            .map(|name| text.find(name).unwrap())
-            .collect();
+        assert!(
+            text.starts_with(r#"{"counts":{"all":{"absent""#) || text.starts_with(r#"{"counts":{"all":{"#),
+            "{text}"
+        );
+        let names: Vec<usize> =
+            ["\"counts\"", "\"filters\"", "\"formats\"", "\"keys\"", "\"policy\"", "\"watch\""]
+                .iter()
+                .map(|name| text.find(name).unwrap())
+                .collect();
         assert!(names.is_sorted(), "{text}");
         assert!(!text.contains(": ") && !text.contains('\n'));
     }

@@ -2,6 +2,7 @@
 
 mod completeness;
 mod digest;
+mod input;
 mod manifest;
 mod output;
 mod parquet;
@@ -10,9 +11,10 @@ mod summary;
 mod text;
 
 pub use completeness::Completeness;
+pub use input::{Counts, Input, InputFormat, RejectCounts, TokenCounts};
 pub use manifest::{
-    Counts, Expectation, FilterReport, GatewayReport, Given, HashedFile, Input, KeyArchive, Manifest, RejectCounts,
-    RuleReport, SCHEMA_VERSION, Text, TokenCounts, Tool, Verdicts, Written,
+    Expectation, FilterReport, GatewayReport, Given, HashedFile, KeyArchive, Manifest, RuleReport,
+    SCHEMA_VERSION, Text, Tool, Verdicts, Written,
 };
 pub use output::{MANIFEST, OutputDir, OutputError, Published};
 pub use parquet::{TableFile, TableWriter, file_name};

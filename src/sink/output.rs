@@ -16,7 +16,9 @@ pub const MANIFEST: &str = "run.json";
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
     /// The directory holds something that is not ours.
-    #[error("output directory {path} holds something other than a result of tokentrail ({found}): name another directory with -o")]
+    #[error(
+        "output directory {path} holds something other than a result of tokentrail ({found}): name another directory with -o"
+    )]
     Foreign {
         /// The directory.
         path: String,
@@ -30,7 +32,9 @@ pub enum OutputError {
         path: String,
     },
     /// Nothing can be exchanged under this name.
-    #[error("output directory {path} cannot be replaced by a rename ({reason}): name a directory inside it with -o")]
+    #[error(
+        "output directory {path} cannot be replaced by a rename ({reason}): name a directory inside it with -o"
+    )]
     NotReplaceable {
         /// The path.
         path: String,
@@ -201,7 +205,8 @@ fn earlier_files(path: &Path) -> Option<Vec<String>> {
     if manifest.pointer("/tool/name")?.as_str()? != "tokentrail" {
         return None;
     }
-    let listed = manifest.pointer("/output/files").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let listed =
+        manifest.pointer("/output/files").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let names = listed.iter().filter_map(|file| file.get("name")?.as_str()).map(str::to_owned);
     let tables = Table::ALL.iter().map(|table| file_name(*table));
     Some(names.chain(tables).chain([MANIFEST.to_owned()]).collect())

@@ -82,7 +82,8 @@ impl<R: Row> TableWriter<R> {
     /// Starts a table in an empty file.
     pub fn new(file: File) -> Result<Self, ParquetError> {
         // No Arrow schema in the metadata: the Parquet types say everything, and every reader gives the same columns.
-        let options = ArrowWriterOptions::new().with_properties(properties(R::TABLE)).with_skip_arrow_metadata(true);
+        let options =
+            ArrowWriterOptions::new().with_properties(properties(R::TABLE)).with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(Hashed::new(file), R::schema(), options)?;
         Ok(Self { writer, waiting: Vec::new(), rows: 0 })
     }
@@ -140,16 +141,18 @@ fn properties(table: Table) -> WriterProperties {
         .set_dictionary_enabled(false)
         // The inner field of a list is named as the Parquet specification wants it.
         .set_coerce_types(true);
-    let builder = DICTIONARY.iter().fold(builder, |builder, column| {
-        builder.set_column_dictionary_enabled(path(column), true)
-    });
+    let builder = DICTIONARY
+        .iter()
+        .fold(builder, |builder, column| builder.set_column_dictionary_enabled(path(column), true));
     let schema = schema_of(table);
     let looked_up = BLOOM.iter().filter(|column| schema.field_with_name(column).is_ok());
     looked_up.fold(builder, bloom).build()
 }
 
 fn bloom(builder: WriterPropertiesBuilder, column: &&str) -> WriterPropertiesBuilder {
-    builder.set_column_bloom_filter_enabled(path(column), true).set_column_bloom_filter_fpp(path(column), 0.01)
+    builder
+        .set_column_bloom_filter_enabled(path(column), true)
+        .set_column_bloom_filter_fpp(path(column), 0.01)
 }
 
 fn path(column: &str) -> ColumnPath {
@@ -215,7 +218,11 @@ mod tests {
             token_sha256: format!("{at:064x}"),
             signature: Verdict::Valid,
             key_source: None,
-            token: TokenCells { oid: Some(format!("oid-{at}")), scp: Some(vec!["a".to_owned()]), ..Default::default() },
+            token: TokenCells {
+                oid: Some(format!("oid-{at}")),
+                scp: Some(vec!["a".to_owned()]),
+                ..Default::default()
+            },
             first_seen: Some(UtcMicros(1_700_000_000_000_001)),
             last_seen: None,
             uses: 1,
@@ -264,11 +271,14 @@ mod tests {
         let schema = batch.schema();
         let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
         assert_eq!(schema.field_with_name("first_seen").unwrap().data_type(), &utc);
-        let DataType::List(item) = schema.field_with_name("scp").unwrap().data_type() else { panic!("no list") };
+        let DataType::List(item) = schema.field_with_name("scp").unwrap().data_type() else {
+            panic!("no list")
+        };
         assert_eq!((item.name().as_str(), item.data_type()), ("element", &DataType::Utf8));
         assert_eq!(batch.column_by_name("oid").unwrap().as_string::<i32>().value(1), "oid-2");
         assert!(batch.column_by_name("last_seen").unwrap().is_null(0));
-        let expected: Vec<String> = TokenRow::schema().fields().iter().map(|field| field.name().clone()).collect();
+        let expected: Vec<String> =
+            TokenRow::schema().fields().iter().map(|field| field.name().clone()).collect();
         let found: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
         assert_eq!(found, expected);
     }
@@ -289,15 +299,21 @@ mod tests {
             .map(|column| column.column_path().string())
             .collect();
         assert_eq!(bloomed, ["token_sha256", "oid", "uti"]);
-        let dictionaries = metadata.row_group(0).columns().iter().filter(|c| c.dictionary_page_offset().is_some());
-        assert!(dictionaries.map(|c| c.column_path().string()).all(|name| DICTIONARY.contains(&name.as_str())));
+        let dictionaries =
+            metadata.row_group(0).columns().iter().filter(|c| c.dictionary_page_offset().is_some());
+        assert!(
+            dictionaries.map(|c| c.column_path().string()).all(|name| DICTIONARY.contains(&name.as_str()))
+        );
     }
 
     #[test]
     fn every_dictionary_column_exists_in_some_table() {
         for column in DICTIONARY.iter().chain(BLOOM) {
             let root = column.split('.').next().unwrap();
-            assert!(Table::ALL.iter().any(|table| schema_of(*table).field_with_name(root).is_ok()), "{column}");
+            assert!(
+                Table::ALL.iter().any(|table| schema_of(*table).field_with_name(root).is_ok()),
+                "{column}"
+            );
         }
     }
 

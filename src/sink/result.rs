@@ -181,16 +181,21 @@ mod tests {
     fn every_table_is_written_even_if_it_is_empty() {
         let (files, _) = rows(Tabled { occurrences: true, occurrences_max: None, activity: true });
         let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
-        assert_eq!(names, ["activity", "coverage", "findings", "occurrences", "problems", "rejects", "tokens"]);
+        assert_eq!(
+            names,
+            ["activity", "coverage", "findings", "occurrences", "problems", "rejects", "tokens"]
+        );
         assert!(files.contains(&("occurrences", 6)));
     }
 
     #[test]
     fn occurrences_can_be_limited_or_left_out() {
-        let (files, not_written) = rows(Tabled { occurrences: true, occurrences_max: Some(2), activity: false });
+        let (files, not_written) =
+            rows(Tabled { occurrences: true, occurrences_max: Some(2), activity: false });
         assert!(files.contains(&("occurrences", 4)) && !files.iter().any(|(name, _)| *name == "activity"));
         assert_eq!(not_written, 2);
-        let (files, not_written) = rows(Tabled { occurrences: false, occurrences_max: Some(2), activity: true });
+        let (files, not_written) =
+            rows(Tabled { occurrences: false, occurrences_max: Some(2), activity: true });
         assert!(!files.iter().any(|(name, _)| *name == "occurrences"));
         assert_eq!(not_written, 0);
     }

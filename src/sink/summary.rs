@@ -2,7 +2,8 @@
 
 use crate::findings::ProblemRow;
 use crate::rules::Severity;
-use crate::sink::manifest::{Input, Manifest};
+use crate::sink::input::Input;
+use crate::sink::manifest::Manifest;
 use crate::sink::text::{Align, counted, grouped, table, visible};
 use crate::verify::Verdict;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,7 +51,9 @@ fn warnings(manifest: &Manifest) -> Vec<String> {
         let records = counted(counts.records, "record");
         warnings.push(match counts.tokens.masked {
             0 => format!("NO TOKEN WAS FOUND in {records}: nothing could be judged."),
-            masked => format!("EVERY TOKEN IS MASKED ({} of {records}): nothing could be judged.", grouped(masked)),
+            masked => {
+                format!("EVERY TOKEN IS MASKED ({} of {records}): nothing could be judged.", grouped(masked))
+            }
         });
         warnings.extend(hints(&manifest.inputs));
     } else if counts.records == 0 {
@@ -67,7 +70,7 @@ fn warnings(manifest: &Manifest) -> Vec<String> {
 fn hints(inputs: &[Input]) -> Vec<String> {
     let hints: BTreeSet<(&str, &str)> = inputs
         .iter()
-        .filter_map(|input| Some((input.format.as_ref()?.as_str(), input.hint.as_ref()?.as_str())))
+        .filter_map(|input| Some((input.format.as_ref()?.name.as_str(), input.hint.as_ref()?.as_str())))
         .collect();
     hints.into_iter().map(|(format, hint)| format!("To log tokens ({format}): {hint}")).collect()
 }
@@ -76,19 +79,27 @@ fn unverified(manifest: &Manifest) -> Option<String> {
     let all = manifest.distinct_tokens;
     if manifest.keys.is_none() && manifest.counts.tokens.present > 0 {
         return Some(
-            "NO KEYS WERE GIVEN (--keys DIR): no signature was verified, so no token is known to be genuine.".to_owned(),
+            "NO KEYS WERE GIVEN (--keys DIR): no signature was verified, so no token is known to be genuine."
+                .to_owned(),
         );
     }
     let open = manifest.verdicts.tokens.get("not-covered").copied().unwrap_or(0);
     (all > 0 && open.saturating_mul(2) > all).then(|| {
         let all = counted(all, "token");
-        format!("MOST SIGNATURES WERE NOT CHECKED: the key archive has no answer for {} of {all}.", grouped(open))
+        format!(
+            "MOST SIGNATURES WERE NOT CHECKED: the key archive has no answer for {} of {all}.",
+            grouped(open)
+        )
     })
 }
 
 fn read(manifest: &Manifest) -> String {
     let counts = &manifest.counts;
-    let mut out = format!("Read {}: {}", counted(count(manifest.inputs.len()), "input"), counted(counts.records, "record"));
+    let mut out = format!(
+        "Read {}: {}",
+        counted(count(manifest.inputs.len()), "input"),
+        counted(counts.records, "record")
+    );
     if let (Some(first), Some(last)) = (counts.first_time, counts.last_time) {
         let _ = write!(out, " from {first} to {last}");
     }
@@ -118,7 +129,7 @@ fn inputs(inputs: &[Input]) -> String {
         vec![
             input.source.as_str().to_owned(),
             input.status.to_owned(),
-            input.format.as_ref().map_or("-", |format| format.as_str()).to_owned(),
+            input.format.as_ref().map_or("-", |format| format.name.as_str()).to_owned(),
             grouped(input.counts.records),
             grouped(input.counts.tokens.present),
             grouped(input.counts.tokens.masked),
@@ -182,7 +193,8 @@ fn findings(manifest: &Manifest, view: View<'_>) -> String {
 
 /// The worst problems, one line each and one for its cause.
 fn problem_lines(problems: &[ProblemRow], view: View<'_>) -> String {
-    let mut worst: Vec<&ProblemRow> = problems.iter().filter(|problem| problem.accepted_by.is_none()).collect();
+    let mut worst: Vec<&ProblemRow> =
+        problems.iter().filter(|problem| problem.accepted_by.is_none()).collect();
     worst.sort_by_key(|problem| (std::cmp::Reverse((problem.severity, problem.count)), &problem.problem_id));
     if worst.is_empty() {
         return String::new();
@@ -196,8 +208,10 @@ fn problem_lines(problems: &[ProblemRow], view: View<'_>) -> String {
             counted(u64::try_from(problem.count).unwrap_or(0), "request"),
             counted(u64::try_from(problem.tokens).unwrap_or(0), "token"),
         );
-        let severity = paint(view, colour_of(problem.severity.name()), &format!("{:<8}", problem.severity.name()));
-        let _ = writeln!(out, "  {severity}  {}  {}  {outcome}  {size}", visible(&problem.rule), visible(api));
+        let severity =
+            paint(view, colour_of(problem.severity.name()), &format!("{:<8}", problem.severity.name()));
+        let _ =
+            writeln!(out, "  {severity}  {}  {}  {outcome}  {size}", visible(&problem.rule), visible(api));
         if !problem.cause.is_empty() {
             let _ = writeln!(out, "            {}", visible(&problem.cause));
         }
@@ -215,7 +229,10 @@ fn not_looked_at(manifest: &Manifest) -> String {
     for (input, rules) in missing {
         let names = rules.get(..LISTED.min(rules.len())).unwrap_or_default().join(", ");
         let dots = if rules.len() > LISTED { ", …" } else { "" };
-        lines.push(format!("{} skipped for want of {input}: {names}{dots}", counted(count(rules.len()), "rule")));
+        lines.push(format!(
+            "{} skipped for want of {input}: {names}{dots}",
+            counted(count(rules.len()), "rule")
+        ));
     }
     let mut reasons: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for by_reason in manifest.rules.not_evaluable.values() {
@@ -249,7 +266,9 @@ fn where_it_lies(manifest: &Manifest, place: &Path) -> String {
         .collect();
     let rows = if rows.is_empty() { "no rows".to_owned() } else { rows.join(", ") };
     let file = format!("{place}/problems.parquet").replace('\'', "''");
-    let query = format!("SELECT severity, rule, api, outcome, cause, count FROM '{file}' ORDER BY severity_id DESC, count DESC");
+    let query = format!(
+        "SELECT severity, rule, api, outcome, cause, count FROM '{file}' ORDER BY severity_id DESC, count DESC"
+    );
     format!("\nResult in {} ({rows})\n  duckdb -c \"{}\"\n", visible(&place), visible(&query))
 }
 
@@ -261,7 +280,7 @@ fn more(all: usize, noun: &str, file: &str) -> String {
 }
 
 fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("  {line}\n")).collect()
+    text.lines().fold(String::new(), |out, line| out + "  " + line + "\n")
 }
 
 fn count(length: usize) -> u64 {
@@ -278,7 +297,11 @@ fn colour_of(line: &str) -> &'static str {
 }
 
 fn paint(view: View<'_>, colour: &str, text: &str) -> String {
-    if view.colour && !colour.is_empty() { format!("\u{1b}[{colour}m{text}\u{1b}[0m") } else { text.to_owned() }
+    if view.colour && !colour.is_empty() {
+        format!("\u{1b}[{colour}m{text}\u{1b}[0m")
+    } else {
+        text.to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -288,7 +311,8 @@ mod tests {
     use crate::facts::Outcome;
     use crate::pipeline::Outcome as Run;
     use crate::rules::Confidence;
-    use crate::sink::manifest::{Counts, Given, Written};
+    use crate::sink::input::{Counts, InputFormat};
+    use crate::sink::manifest::{Given, Written};
 
     const PLAIN: View<'_> = View { colour: false, place: None };
 
@@ -302,8 +326,7 @@ mod tests {
             packing: None,
             sha256: None,
             gateway: None,
-            format: Some("nginx".into()),
-            format_reason: None,
+            format: Some(InputFormat { name: "nginx".into(), reason: "named".into() }),
             lines: 5,
             counts: Counts { records: 5, ..Counts::default() },
             hint: hint.map(Into::into),
@@ -319,11 +342,14 @@ mod tests {
 
     #[test]
     fn it_begins_with_what_is_missing() {
-        let text = summary(&manifest(InputCounts { records: 5, absent: 5, ..InputCounts::default() }), &[], PLAIN);
+        let text =
+            summary(&manifest(InputCounts { records: 5, absent: 5, ..InputCounts::default() }), &[], PLAIN);
         assert!(text.starts_with("!! NO TOKEN WAS FOUND in 5 records"), "{text}");
         assert!(text.contains("To log tokens (nginx): log_format …"), "{text}");
         let masked = InputCounts { records: 5, masked: 5, ..InputCounts::default() };
-        assert!(summary(&manifest(masked), &[], PLAIN).starts_with("!! EVERY TOKEN IS MASKED (5 of 5 records)"));
+        assert!(
+            summary(&manifest(masked), &[], PLAIN).starts_with("!! EVERY TOKEN IS MASKED (5 of 5 records)")
+        );
         let present = InputCounts { records: 5, present: 5, ..InputCounts::default() };
         let text = summary(&manifest(present), &[], PLAIN);
         assert!(text.starts_with("!! NO KEYS WERE GIVEN"), "{text}");
@@ -359,7 +385,8 @@ mod tests {
         let text = summary(&manifest(present), &problems, PLAIN);
         assert!(text.find("bad-one").unwrap() < text.find("low-one").unwrap(), "{text}");
         assert!(!text.contains('\u{1b}'), "{text:?}");
-        let coloured = summary(&manifest(InputCounts::default()), &problems, View { colour: true, place: None });
+        let coloured =
+            summary(&manifest(InputCounts::default()), &problems, View { colour: true, place: None });
         assert!(coloured.contains("\u{1b}[1;31mcritical"), "{coloured:?}");
     }
 }

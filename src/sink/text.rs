@@ -35,11 +35,14 @@ pub enum Align {
 
 /// Rows of cells below their headings, in columns as wide as their widest cell; the last column is not padded.
 pub fn table(headings: &[(&str, Align)], rows: &[Vec<String>]) -> String {
-    let cell = |row: &[String], at: usize| row.get(at).map_or(Cow::Borrowed(""), |text| visible(text).into_owned().into());
+    let cell = |row: &[String], at: usize| {
+        row.get(at).map_or(Cow::Borrowed(""), |text| visible(text).into_owned().into())
+    };
     let heads: Vec<String> = headings.iter().map(|(heading, _)| (*heading).to_owned()).collect();
     let all = || std::iter::once(heads.as_slice()).chain(rows.iter().map(Vec::as_slice));
-    let widths: Vec<usize> =
-        (0..headings.len()).map(|at| all().map(|row| cell(row, at).chars().count()).max().unwrap_or(0)).collect();
+    let widths: Vec<usize> = (0..headings.len())
+        .map(|at| all().map(|row| cell(row, at).chars().count()).max().unwrap_or(0))
+        .collect();
     let mut out = String::new();
     for row in all() {
         let mut line = String::new();

@@ -24,23 +24,23 @@ Examples:
 #[command(after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(in crate::cli) struct AuditArgs {
     #[command(flatten)]
-    pub(in crate::cli) input: Input,
+    pub(in crate::cli) input: InputArgs,
     #[command(flatten)]
-    pub(in crate::cli) keys: Keys,
+    pub(in crate::cli) keys: KeysArgs,
     #[command(flatten)]
-    pub(in crate::cli) rules: Rules,
+    pub(in crate::cli) rules: RulesArgs,
     #[command(flatten)]
-    pub(in crate::cli) filters: Filters,
+    pub(in crate::cli) filters: FilterArgs,
     #[command(flatten)]
-    pub(in crate::cli) output: Output,
+    pub(in crate::cli) output: OutputArgs,
     #[command(flatten)]
-    pub(in crate::cli) run: Run,
+    pub(in crate::cli) run: RunArgs,
 }
 
 /// What is read.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Input")]
-pub(in crate::cli) struct Input {
+pub(in crate::cli) struct InputArgs {
     /// Log files, directories, globs, or - for standard input
     ///
     /// Directories are read with everything below them; gzip and zstd are recognised. A file that is named twice is
@@ -68,7 +68,7 @@ pub(in crate::cli) struct Input {
 /// What signatures are verified with.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Keys")]
-pub(in crate::cli) struct Keys {
+pub(in crate::cli) struct KeysArgs {
     /// Key archive; without one no signature can be verified
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) keys: Option<PathBuf>,
@@ -80,7 +80,7 @@ pub(in crate::cli) struct Keys {
 /// What is judged.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Policy and rules")]
-pub(in crate::cli) struct Rules {
+pub(in crate::cli) struct RulesArgs {
     /// What you expect of tokens; never found by itself
     ///
     /// Without one, the rules that need it are listed as skipped.
@@ -100,7 +100,7 @@ pub(in crate::cli) struct Rules {
 /// Which records are kept.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Filters")]
-pub(in crate::cli) struct Filters {
+pub(in crate::cli) struct FilterArgs {
     /// Records from this time on: RFC 3339, a date (UTC), or 24h before now
     ///
     /// Records without a time are kept, and counted.
@@ -145,7 +145,7 @@ pub(in crate::cli) struct Filters {
 /// What is written.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Output")]
-pub(in crate::cli) struct Output {
+pub(in crate::cli) struct OutputArgs {
     /// Directory of the result: absent, empty, or an earlier result
     ///
     /// Results are built beside it and put in place when the run ends; an interrupted run leaves DIR.partial.
@@ -174,7 +174,7 @@ pub(in crate::cli) struct Output {
 /// How it runs.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Run")]
-pub(in crate::cli) struct Run {
+pub(in crate::cli) struct RunArgs {
     /// Threads [default: one for each core]
     #[arg(short, long, value_name = "N", value_parser = values::jobs)]
     pub(in crate::cli) jobs: Option<usize>,

@@ -13,7 +13,10 @@ pub(super) fn severity(text: &str) -> Result<Severity, String> {
 /// `[new:]SEVERITY`
 pub(super) fn fail_on(text: &str) -> Result<Severity, String> {
     if text.starts_with("new:") {
-        return Err("new: compares with an earlier result, which this version cannot; write the severity alone".into());
+        return Err(
+            "new: compares with an earlier result, which this version cannot; write the severity alone"
+                .into(),
+        );
     }
     severity(text)
 }
@@ -26,7 +29,8 @@ pub(super) fn bytes(text: &str) -> Result<usize, String> {
         text if text.ends_with('G') => (text.get(..text.len() - 1), 1 << 30),
         text => (Some(text), 1),
     };
-    let number: usize = digits.and_then(|digits| digits.parse().ok()).ok_or("write a number of bytes, or 16M")?;
+    let number: usize =
+        digits.and_then(|digits| digits.parse().ok()).ok_or("write a number of bytes, or 16M")?;
     number.checked_mul(factor).filter(|bytes| *bytes > 0).ok_or_else(|| "must be at least 1 byte".to_owned())
 }
 
@@ -61,7 +65,8 @@ pub(in crate::cli) fn fingerprint(text: &str) -> Result<String, String> {
     if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Ok(text.to_ascii_lowercase());
     }
-    Err("write the token's SHA-256, 64 hexadecimal digits (column token_sha256); `inspect` prints it".to_owned())
+    Err("write the token's SHA-256, 64 hexadecimal digits (column token_sha256); `inspect` prints it"
+        .to_owned())
 }
 
 /// Id of a rule.

@@ -5,6 +5,7 @@ use super::super::console;
 use super::super::exit::{Exit, Outcome};
 use super::super::formats;
 use super::super::policy;
+use super::prepare;
 use super::prepare::Prepared;
 use std::fmt::Write as _;
 use tokentrail::engine::Engine;
@@ -17,7 +18,7 @@ use tokentrail::sink::{Align, table, visible};
 
 /// Prints the plan. It is what was asked for, so it goes to standard output.
 pub(super) fn run(prepared: &Prepared, engine: &Engine, args: &AuditArgs) -> Outcome {
-    let reports = pipeline::survey(engine, &prepared.formats, &prepared.inputs, &prepared.options(args));
+    let reports = pipeline::survey(engine, &prepared.formats, &prepared.inputs, &prepare::options(args));
     let mut out = format!("Inputs\n{}", formats::detected(&reports));
     for report in &reports {
         if let Some(gateway) = &report.gateway {
@@ -66,19 +67,27 @@ fn keys(history: Option<&KeyHistory>) -> String {
 
 fn effective_policy(prepared: &Prepared) -> String {
     let Some(given) = &prepared.policy else {
-        return "none was given (--policy FILE): only what every Entra token must fulfil would be judged\n".to_owned();
+        return "none was given (--policy FILE): only what every Entra token must fulfil would be judged\n"
+            .to_owned();
     };
     let mut out = policy::described(given);
     for notice in given.notices() {
         let _ = writeln!(out, "note: {}", visible(&notice.to_string()));
     }
-    let list = |items: &Option<Vec<String>>| items.as_ref().map_or_else(|| "any".to_owned(), |items| items.join(", "));
+    let list = |items: &Option<Vec<String>>| {
+        items.as_ref().map_or_else(|| "any".to_owned(), |items| items.join(", "))
+    };
     let rows: Vec<Vec<String>> = given
         .apis()
         .iter()
-        .map(|api| vec![api.name.clone(), api.stage.name().to_owned(), list(&api.audiences), list(&api.tenants)])
+        .map(|api| {
+            vec![api.name.clone(), api.stage.name().to_owned(), list(&api.audiences), list(&api.tenants)]
+        })
         .collect();
-    out.push_str(&table(&["api", "stage", "audiences", "tenants"].map(|heading| (heading, Align::Left)), &rows));
+    out.push_str(&table(
+        &["api", "stage", "audiences", "tenants"].map(|heading| (heading, Align::Left)),
+        &rows,
+    ));
     out
 }
 

@@ -1,6 +1,6 @@
 //! From arguments to everything that an audit needs; whatever is wrong with them is said before anything is read.
 
-use super::super::args::{AuditArgs, Filters as FilterArgs, fingerprint, nearest};
+use super::super::args::{AuditArgs, FilterArgs, fingerprint, nearest};
 use super::super::clock;
 use super::super::exit::Failure;
 use super::super::formats;
@@ -77,17 +77,17 @@ impl Prepared {
             activity: !args.output.no_activity,
         }
     }
+}
 
-    /// The run's options.
-    pub(super) fn options(&self, args: &AuditArgs) -> Options {
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        Options {
-            workers: args.run.jobs.unwrap_or_else(cores),
-            line_bytes_max: args.input.max_line,
-            digest: !args.output.no_input_digest,
-            format: args.input.input_format.clone(),
-            ..Options::default()
-        }
+/// How the run goes.
+pub(super) fn options(args: &AuditArgs) -> Options {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    Options {
+        workers: args.run.jobs.unwrap_or_else(cores),
+        line_bytes_max: args.input.max_line,
+        digest: !args.output.no_input_digest,
+        format: args.input.input_format.clone(),
+        ..Options::default()
     }
 }
 
@@ -103,7 +103,9 @@ fn filters(given: &FilterArgs, args: &AuditArgs, now: UtcMicros) -> Result<Filte
     if let (Some(since), Some(until)) = (period.since, period.until)
         && since >= until
     {
-        return Err(Failure::say(format!("--since {since} is not before --until {until}: no time lies between them")));
+        return Err(Failure::say(format!(
+            "--since {since} is not before --until {until}: no time lies between them"
+        )));
     }
     let token: Result<Vec<String>, String> = given.token.iter().map(|text| fingerprint(text)).collect();
     Ok(Filters {
@@ -124,12 +126,14 @@ fn filters(given: &FilterArgs, args: &AuditArgs, now: UtcMicros) -> Result<Filte
 
 /// Gateways and APIs have their names from the policy; a misspelt one would silently filter everything out.
 fn known_names(filters: &Filters, policy: Option<&Policy>) -> Result<(), Failure> {
-    let gateways: Vec<&str> =
-        policy.map_or_else(Vec::new, |policy| policy.gateways().iter().map(|gateway| gateway.name.as_str()).collect());
+    let gateways: Vec<&str> = policy.map_or_else(Vec::new, |policy| {
+        policy.gateways().iter().map(|gateway| gateway.name.as_str()).collect()
+    });
     let apis: Vec<&str> =
         policy.map_or_else(Vec::new, |policy| policy.apis().iter().map(|api| api.name.as_str()).collect());
-    for (option, wanted, known) in [("--gateway", &filters.gateway, gateways), ("--api", &filters.api, apis)] {
-        for name in wanted.iter().filter(|name| !known.contains(&name.as_str())) {
+    for (option, wanted, known) in [("--gateway", &filters.gateway, gateways), ("--api", &filters.api, apis)]
+    {
+        if let Some(name) = wanted.iter().find(|name| !known.contains(&name.as_str())) {
             let advice = match (policy, nearest(name, known.iter().copied())) {
                 (None, _) => "names come from the policy; name one with --policy FILE".to_owned(),
                 (_, Some(near)) => format!("the policy has no such name; did you mean {near}?"),
