@@ -5,6 +5,7 @@ use super::error::PolicyError;
 use super::located::Located;
 use super::located::TextFile;
 use super::values;
+use crate::time::HOUR;
 
 /// Makes [`Behaviour`], its defaults and its TOML table from one list, which is also the documentation.
 macro_rules! thresholds {
@@ -63,7 +64,6 @@ fn whole(
     }
 }
 
-use crate::time::HOUR;
 const MINUTE: i64 = HOUR / 60;
 
 thresholds! {

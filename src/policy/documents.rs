@@ -147,8 +147,8 @@ fn parse(file: &TextFile) -> Result<Document, PolicyError> {
 /// `a`, `b`".
 fn fault(message: &str) -> Fault {
     let unknown = |prefix: &str| {
-        let (name, rest) = message.strip_prefix(prefix)?.rsplit_once("`, ")?;
-        rest.starts_with("expected").then(|| (name.to_owned(), quoted(rest)))
+        let (name, expected) = message.strip_prefix(prefix)?.rsplit_once("`, expected ")?;
+        Some((name.to_owned(), quoted(expected)))
     };
     if let Some((key, known)) = unknown("unknown field `") {
         return Fault::UnknownKey { key, known };

@@ -191,9 +191,7 @@ fn scope(tables: &[Table<'_>]) -> Result<Scope, PolicyError> {
                 "hosts" => scope.hosts = all(file, Some(list), host)?,
                 "paths" => scope.paths = all(file, Some(list), path)?,
                 "gateways" => scope.gateways = all(file, Some(list), gateway)?,
-                _ => {
-                    scope.routes = all(file, Some(list), |file, text| values::visible(file, "routes", text))?
-                }
+                _ => scope.routes = all(file, Some(list), route)?,
             }
             scope.origins.insert(key, Origin { layer: table.layer.clone(), place: file.place(list.start) });
         }
@@ -224,6 +222,10 @@ fn path(file: &TextFile, text: &Text) -> Result<PathPattern, PolicyError> {
 fn gateway(file: &TextFile, text: &Text) -> Result<NamePattern, PolicyError> {
     values::visible(file, "gateways", text)?;
     NamePattern::parse(&text.value).map_err(|error| bad_glob(file, text, &error))
+}
+
+fn route(file: &TextFile, text: &Text) -> Result<String, PolicyError> {
+    values::visible(file, "routes", text)
 }
 
 /// Methods are case-sensitive (RFC 9110 section 9.1), and the registered ones are upper case.

@@ -98,7 +98,7 @@ pub enum Fault {
         known: Vec<String>,
     },
     /// A key that must be there.
-    #[error("`{0}` is missing; add it to this table")]
+    #[error("`{0}` is missing; add it here")]
     Missing(String),
     /// The policy does not say which version of the language it is written in.
     #[error("`version` is missing; begin the policy with `version = 1`")]
@@ -207,7 +207,7 @@ pub(super) fn nearest<'k>(text: &str, known: &'k [String]) -> Option<&'k str> {
     if text.len() > COMPARED_CHARS_MAX {
         return None;
     }
-    let distance_max = (text.len() / 3).max(1);
+    let distance_max = text.len().div_ceil(3);
     known
         .iter()
         .map(|name| (distance(&text, &fold(name)), name.as_str()))

@@ -156,7 +156,7 @@ pub struct CompromisedKey {
     pub kid: Option<String>,
     /// `x5t`
     pub x5t: Option<String>,
-    /// `spki`: SHA-256 of the SubjectPublicKeyInfo, lower-case hexadecimal or base64(url) as given, normalised to hex.
+    /// `spki`: SHA-256 of the `SubjectPublicKeyInfo`, 64 lower-case hexadecimal digits however it was spelled.
     pub spki: Option<String>,
     /// `source`
     pub source: Option<String>,
@@ -276,6 +276,7 @@ pub enum DataTenant {
 
 /// One `[[api]]` (and one of its operations, where one matched) after everything is merged.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the policy of that name")]
 pub struct ApiSettings {
     /// `name`
     pub name: String,

@@ -51,18 +51,14 @@ pub(super) enum Role {
     Revocation,
 }
 
-/// Every entry of a file, in its order. CSV where the name ends in `.csv` or the text does not begin with `{`.
+/// Every entry of a file, in its order: JSON lines if it begins with `{`, else CSV.
 pub(super) fn entries(
     file: &TextFile,
     role: Role,
     tenancy: &Tenancy,
 ) -> Result<Vec<WatchEntry>, PolicyError> {
     let is_json = file.text.trim_start_matches('\u{feff}').trim_start().starts_with('{');
-    if is_json && !file.name.ends_with(".csv") {
-        json_lines(file, role, tenancy)
-    } else {
-        csv_rows(file, role, tenancy)
-    }
+    if is_json { json_lines(file, role, tenancy) } else { csv_rows(file, role, tenancy) }
 }
 
 fn json_lines(file: &TextFile, role: Role, tenancy: &Tenancy) -> Result<Vec<WatchEntry>, PolicyError> {
