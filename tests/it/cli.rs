@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use tokentrail::codec::base64url::encode;
 
-/// Reads lines of [`Folder::log`].
+/// Reads lines of [`log`].
 const FORMATS: &str = r#"
 [format.edge]
 kind = "json"
@@ -26,7 +26,7 @@ impl Folder {
     fn new() -> Self {
         let folder = Self(tempfile::tempdir().unwrap());
         folder.write("formats.toml", FORMATS);
-        folder.write("good.log", folder.log(3));
+        folder.write("good.log", log(3));
         folder
     }
 
@@ -38,13 +38,6 @@ impl Folder {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
-    }
-
-    /// Accepted requests with an unsigned token, which is a critical finding with and without keys or policy.
-    fn log(&self, lines: usize) -> String {
-        let line =
-            json!({ "ts": 1_793_577_400, "status": 200, "authorization": format!("Bearer {}", token()) });
-        format!("{line}\n").repeat(lines)
     }
 
     fn run(&self, args: &[&str]) -> Output {
@@ -59,6 +52,12 @@ impl Folder {
     fn manifest(&self, directory: &str) -> Value {
         serde_json::from_slice(&fs::read(self.path(directory).join("run.json")).unwrap()).unwrap()
     }
+}
+
+/// Accepted requests with an unsigned token, which is a critical finding with and without keys or policy.
+fn log(lines: usize) -> String {
+    let line = json!({ "ts": 1_793_577_400, "status": 200, "authorization": format!("Bearer {}", token()) });
+    format!("{line}\n").repeat(lines)
 }
 
 /// A token that no key has signed.
@@ -186,11 +185,11 @@ fn commands_and_flags_of_later_versions_are_unknown() {
 fn three_is_for_incomplete_coverage() {
     let folder = Folder::new();
     let mut packed = GzEncoder::new(Vec::new(), Compression::default());
-    packed.write_all(folder.log(200).as_bytes()).unwrap();
+    packed.write_all(log(200).as_bytes()).unwrap();
     let packed = packed.finish().unwrap();
     folder.write("cut.log.gz", &packed[..packed.len() - 12]);
-    folder.write("broken.log", folder.log(1) + "{\"ts\": \n");
-    folder.write("long.log", folder.log(150) + "\"" + &"x".repeat(4000) + "\"\n");
+    folder.write("broken.log", log(1) + "{\"ts\": \n");
+    folder.write("long.log", log(150) + "\"" + &"x".repeat(4000) + "\"\n");
     folder.write("none.log", "{\"ts\": 1793577400, \"status\": 200}\n".repeat(3));
     fs::create_dir(folder.path("nothing")).unwrap();
     for (args, names) in [
@@ -216,7 +215,7 @@ fn three_is_for_incomplete_coverage() {
 #[test]
 fn rejects_are_counted_by_reason() {
     let folder = Folder::new();
-    folder.write("in.log", folder.log(1) + "{\"ts\": \n" + "\"" + &"x".repeat(4000) + "\"\n");
+    folder.write("in.log", log(1) + "{\"ts\": \n" + "\"" + &"x".repeat(4000) + "\"\n");
     let audited = audit_in(
         folder.0.path(),
         ["--formats", "formats.toml", "--input-format", "edge", "--max-line", "2000", "in.log"],
@@ -232,8 +231,6 @@ fn rejects_are_counted_by_reason() {
 #[test]
 fn an_archive_that_does_not_cover_a_token_is_told() {
     let folder = Folder::new();
-    let jwks = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/gateways/keys"));
-    assert!(jwks.is_ok(), "the captured gateways have a key archive");
     let signed =
         token().replace(&encode(br#"{"alg":"none","typ":"JWT"}"#), &encode(br#"{"alg":"RS256","kid":"k"}"#));
     let line = json!({ "ts": 1_793_577_400, "status": 200, "authorization": format!("Bearer {signed}{}", encode(&[7; 256])) });
@@ -382,7 +379,6 @@ fn the_summary_begins_with_what_is_missing() {
 
 #[test]
 fn inspect_reads_one_token_from_standard_input() {
-    let folder = Folder::new();
     let run = |args: &[&str], input: &str| {
         tokentrail().arg("inspect").args(args).write_stdin(input).output().unwrap()
     };
@@ -406,7 +402,6 @@ fn inspect_reads_one_token_from_standard_input() {
     ends(&run(&[], "one two"), 2, &["one token"]);
     ends(&run(&["secret-word"], ""), 2, &["standard input"]);
     assert!(!stderr(&run(&["secret-word"], "")).contains("secret-word"));
-    drop(folder);
 }
 
 #[test]
