@@ -5,6 +5,7 @@ mod engine;
 mod gateways;
 mod generated;
 mod jose;
+mod pipeline;
 mod result;
 mod run_rules;
 mod secrets;
