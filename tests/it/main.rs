@@ -8,6 +8,7 @@ mod gateways;
 mod generated;
 mod jose;
 mod mint;
+mod pipeline;
 mod result;
 mod rules;
 mod run_rules;
