@@ -7,12 +7,13 @@ use super::*;
 
 /// Entries as `name: key = value; …`, one a line.
 fn policy(entries: &str) -> Policy {
-    let mut text = String::new();
-    for line in entries.lines().map(str::trim).filter(|line| !line.is_empty()) {
+    let table = |line: &str| {
         let (name, keys) = line.split_once(':').unwrap();
-        text.push_str(&format!("[[api]]\nname = \"{name}\"\n{}\n", keys.replace(';', "\n")));
-    }
-    with_version(&text)
+        format!("[[api]]\nname = \"{name}\"\n{}\n", keys.replace(';', "\n"))
+    };
+    let lines = entries.lines().map(str::trim).filter(|line| !line.is_empty());
+    let text: Vec<String> = lines.map(table).collect();
+    with_version(&text.concat())
 }
 
 /// `gateway|method|host|path|route`, empty for none.
@@ -279,9 +280,8 @@ proptest::proptest! {
         host in "(a|b|x)(\\.b)?\\.example|b\\.example|", path in "(/(v1|x|y)){0,3}", gateway in "g1|h|", route in "r|s|t|",
     ) {
         let policy = some_policy();
-        let part = |text: &'static str, given: String| { let _ = text; (!given.is_empty()).then_some(given) };
-        let (host, path) = (part("host", host), part("path", path));
-        let (gateway, route) = (part("gateway", gateway), part("route", route));
+        let given = |text: String| (!text.is_empty()).then_some(text);
+        let (host, path, gateway, route) = (given(host), given(path), given(gateway), given(route));
         let request = Request {
             gateway: gateway.as_deref(), host: host.as_deref(), method: None, path: path.as_deref(), route: route.as_deref(),
         };

@@ -280,5 +280,7 @@ fn the_schema_knows_every_key() {
         assert!(text.contains(key), "{key}");
     }
     assert_eq!(schema["additionalProperties"], false);
-    assert_eq!(schema["properties"]["version"]["type"][0], "integer");
+    assert_eq!(schema["properties"]["version"]["type"], "integer");
+    assert_eq!(schema["$defs"]["ApiTable"]["properties"]["auth"]["$ref"], "#/$defs/Auth");
+    assert!(!text.contains("\"null\""), "TOML has no null");
 }
