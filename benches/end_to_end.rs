@@ -67,17 +67,17 @@ fn audit(corpus: &Corpus) -> u64 {
 
 fn end_to_end(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder");
-    let lines = std::env::var("TOKENTRAIL_BENCH_LINES").ok().and_then(|lines| lines.parse().ok()).unwrap_or(20_000);
+    let lines =
+        std::env::var("TOKENTRAIL_BENCH_LINES").ok().and_then(|lines| lines.parse().ok()).unwrap_or(20_000);
     for (name, format, reuse) in [
         ("json, all distinct", LogFormat::EdgeJson, 1),
         ("json, each 100 times", LogFormat::EdgeJson, 100),
         ("nginx, each 100 times", LogFormat::Nginx, 100),
     ] {
         let corpus = corpus(folder.path(), format, reuse, lines);
-        for (unit, throughput) in [
-            ("lines", Throughput::Elements(corpus.lines)),
-            ("bytes", Throughput::Bytes(corpus.bytes)),
-        ] {
+        for (unit, throughput) in
+            [("lines", Throughput::Elements(corpus.lines)), ("bytes", Throughput::Bytes(corpus.bytes))]
+        {
             let mut group = criterion.benchmark_group(name);
             group.sample_size(10).throughput(throughput);
             group.bench_with_input(BenchmarkId::from_parameter(unit), &corpus, |bencher, corpus| {

@@ -86,7 +86,11 @@ const V2_HOSTS: &[(&str, &[Cloud])] = &[
 /// Clouds that a key-serving or issuing host belongs to; `None` for a host that is not Entra's own (B2C and External
 /// ID hosts carry the customer's name and are not in this table).
 pub fn host_clouds(host: &str) -> Option<&'static [Cloud]> {
-    V1_HOSTS.iter().chain(V2_HOSTS).find(|(name, _)| name.eq_ignore_ascii_case(host)).map(|(_, clouds)| *clouds)
+    V1_HOSTS
+        .iter()
+        .chain(V2_HOSTS)
+        .find(|(name, _)| name.eq_ignore_ascii_case(host))
+        .map(|(_, clouds)| *clouds)
 }
 
 /// True if the host belongs to the Entra table: its own hosts, B2C and External ID ones.
@@ -122,18 +126,31 @@ pub fn parse_issuer(iss: &str) -> Option<EntraIssuer<'_>> {
         return Some(EntraIssuer { kind: IssuerKind::Workforce, clouds, version: 1, tenant: first, exact });
     }
     if let Some((_, clouds)) = V2_HOSTS.iter().find(|(name, _)| *name == lower) {
-        let exact = lower != "login.windows.net" && is_guid(first) && iss == format!("https://{lower}/{first}/v2.0");
+        let exact =
+            lower != "login.windows.net" && is_guid(first) && iss == format!("https://{lower}/{first}/v2.0");
         let version = if path.trim_end_matches('/').ends_with("v2.0") { 2 } else { 1 };
         return Some(EntraIssuer { kind: IssuerKind::Workforce, clouds, version, tenant: first, exact });
     }
     if lower.ends_with(".b2clogin.com") {
         let tenant = if first.eq_ignore_ascii_case("tfp") { segments.next().unwrap_or("") } else { first };
         let exact = is_guid(tenant) && iss.ends_with("/v2.0/");
-        return Some(EntraIssuer { kind: IssuerKind::B2c, clouds: &[Cloud::Global], version: 2, tenant, exact });
+        return Some(EntraIssuer {
+            kind: IssuerKind::B2c,
+            clouds: &[Cloud::Global],
+            version: 2,
+            tenant,
+            exact,
+        });
     }
     if lower.ends_with(".ciamlogin.com") {
         let exact = is_guid(first) && iss == format!("https://{lower}/{first}/v2.0");
-        return Some(EntraIssuer { kind: IssuerKind::Ciam, clouds: &[Cloud::Global], version: 2, tenant: first, exact });
+        return Some(EntraIssuer {
+            kind: IssuerKind::Ciam,
+            clouds: &[Cloud::Global],
+            version: 2,
+            tenant: first,
+            exact,
+        });
     }
     None
 }
@@ -176,19 +193,39 @@ pub const GRAPH: FirstParty = FirstParty {
 
 /// The other first-party resources that turn up in front of customers' APIs.
 pub const FIRST_PARTIES: &[FirstParty] = &[
-    FirstParty { name: "Azure AD Graph", audiences: &["00000002-0000-0000-c000-000000000000", "https://graph.windows.net"] },
+    FirstParty {
+        name: "Azure AD Graph",
+        audiences: &["00000002-0000-0000-c000-000000000000", "https://graph.windows.net"],
+    },
     FirstParty {
         name: "Azure Resource Manager",
-        audiences: &["797f4846-ba00-4fd7-ba43-dac1f8f63013", "https://management.azure.com", "https://management.core.windows.net"],
+        audiences: &[
+            "797f4846-ba00-4fd7-ba43-dac1f8f63013",
+            "https://management.azure.com",
+            "https://management.core.windows.net",
+        ],
     },
     FirstParty {
         name: "Exchange Online",
-        audiences: &["00000002-0000-0ff1-ce00-000000000000", "https://outlook.office365.com", "https://outlook.office.com"],
+        audiences: &[
+            "00000002-0000-0ff1-ce00-000000000000",
+            "https://outlook.office365.com",
+            "https://outlook.office.com",
+        ],
     },
     FirstParty { name: "SharePoint Online", audiences: &["00000003-0000-0ff1-ce00-000000000000"] },
-    FirstParty { name: "Key Vault", audiences: &["cfa8b339-82a2-471a-a3c9-0fc0be7a4093", "https://vault.azure.net"] },
-    FirstParty { name: "Azure Storage", audiences: &["e406a681-f3d4-42a8-90b6-c2b029497af1", "https://storage.azure.com"] },
-    FirstParty { name: "Azure SQL", audiences: &["022907d3-0f1b-48f7-badc-1ba6abab6d66", "https://database.windows.net"] },
+    FirstParty {
+        name: "Key Vault",
+        audiences: &["cfa8b339-82a2-471a-a3c9-0fc0be7a4093", "https://vault.azure.net"],
+    },
+    FirstParty {
+        name: "Azure Storage",
+        audiences: &["e406a681-f3d4-42a8-90b6-c2b029497af1", "https://storage.azure.com"],
+    },
+    FirstParty {
+        name: "Azure SQL",
+        audiences: &["022907d3-0f1b-48f7-badc-1ba6abab6d66", "https://database.windows.net"],
+    },
     FirstParty { name: "Azure DevOps", audiences: &["499b84ac-1321-427f-aa17-267ca6975798"] },
 ];
 
@@ -199,6 +236,7 @@ impl FirstParty {
         let audience = audience.strip_suffix('/').unwrap_or(audience);
         self.audiences.iter().any(|known| known.eq_ignore_ascii_case(audience))
             || (self.name == "SharePoint Online"
-                && url_host(audience).is_some_and(|host| host.to_ascii_lowercase().ends_with(".sharepoint.com")))
+                && url_host(audience)
+                    .is_some_and(|host| host.to_ascii_lowercase().ends_with(".sharepoint.com")))
     }
 }

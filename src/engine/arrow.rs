@@ -7,7 +7,9 @@ use super::{Engine, Input, Partial, Rows};
 use crate::facts::Position;
 use crate::record::{Format, LoggedTime, Record, TimeIs, TokenField};
 use crate::time::UtcMicros;
-use arrow::array::{Array, ArrayRef, AsArray, BinaryViewArray, Int64Array, ListArray, RecordBatch, StringViewArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryViewArray, Int64Array, ListArray, RecordBatch, StringViewArray,
+};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMicrosecondType};
 use arrow::error::ArrowError;
@@ -18,7 +20,9 @@ use std::sync::Arc;
 #[derive(Debug, thiserror::Error)]
 pub enum BatchError {
     /// Neither `token` nor `text`.
-    #[error("the batch has neither a column `token` nor a column `text`: name the column that holds the tokens `token`")]
+    #[error(
+        "the batch has neither a column `token` nor a column `text`: name the column that holds the tokens `token`"
+    )]
     NoToken,
     /// A column of a type that its role cannot have.
     #[error("column `{column}` has type {found}: {expected}")]
@@ -113,12 +117,20 @@ struct Places {
 
 impl Places {
     fn new(batch: &RecordBatch) -> Result<Self, BatchError> {
-        Ok(Self { source: Texts::new(batch, "source")?, line: longs(batch, "line")?, offset: longs(batch, "offset")? })
+        Ok(Self {
+            source: Texts::new(batch, "source")?,
+            line: longs(batch, "line")?,
+            offset: longs(batch, "offset")?,
+        })
     }
 
     /// Line and offset of a row; the source is the input's.
     fn position(&self, row: usize) -> Position<'static> {
-        Position { source: None, line: long(self.line.as_ref(), row), offset: long(self.offset.as_ref(), row) }
+        Position {
+            source: None,
+            line: long(self.line.as_ref(), row),
+            offset: long(self.offset.as_ref(), row),
+        }
     }
 }
 
@@ -181,8 +193,20 @@ impl Columns {
     }
 
     fn record<'a>(&'a self, row: usize, arena: &'a Bump) -> Record<'a> {
-        let [method, scheme, host, path, query, route, client_ip, user_agent, request_id, principal, data_tenant, gateway] =
-            &self.texts;
+        let [
+            method,
+            scheme,
+            host,
+            path,
+            query,
+            route,
+            client_ip,
+            user_agent,
+            request_id,
+            principal,
+            data_tenant,
+            gateway,
+        ] = &self.texts;
         let place = self.token_source.text(row).unwrap_or("token");
         let fields = self.token.values(row).map(|value| TokenField { place, value });
         let record = Record {
@@ -258,13 +282,16 @@ impl Tokens {
 
 fn texts_of(name: &'static str, column: &ArrayRef) -> Result<StringViewArray, BatchError> {
     match column.data_type() {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..) | DataType::Null => {
-            Ok(cast(column, &DataType::Utf8View)?.as_string_view().clone())
-        }
+        DataType::Utf8
+        | DataType::LargeUtf8
+        | DataType::Utf8View
+        | DataType::Dictionary(..)
+        | DataType::Null => Ok(cast(column, &DataType::Utf8View)?.as_string_view().clone()),
         DataType::Binary | DataType::LargeBinary | DataType::BinaryView => {
             // Engines hand over strings that nobody checked as binary; what is not UTF-8 is replaced.
             let bytes = bytes_of(name, column)?;
-            let texts = bytes.iter().map(|bytes| bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()));
+            let texts =
+                bytes.iter().map(|bytes| bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()));
             Ok(texts.collect())
         }
         found => Err(BatchError::Type { column: name, found: found.clone(), expected: "give text" }),
@@ -273,22 +300,35 @@ fn texts_of(name: &'static str, column: &ArrayRef) -> Result<StringViewArray, Ba
 
 fn bytes_of(name: &'static str, column: &ArrayRef) -> Result<BinaryViewArray, BatchError> {
     match column.data_type() {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Binary | DataType::LargeBinary | DataType::BinaryView => {
-            Ok(cast(column, &DataType::BinaryView)?.as_binary_view().clone())
+        DataType::Utf8
+        | DataType::LargeUtf8
+        | DataType::Utf8View
+        | DataType::Binary
+        | DataType::LargeBinary
+        | DataType::BinaryView => Ok(cast(column, &DataType::BinaryView)?.as_binary_view().clone()),
+        found => {
+            Err(BatchError::Type { column: name, found: found.clone(), expected: "give text or binary" })
         }
-        found => Err(BatchError::Type { column: name, found: found.clone(), expected: "give text or binary" }),
     }
 }
 
 fn longs(batch: &RecordBatch, name: &'static str) -> Result<Option<Int64Array>, BatchError> {
     let Some(column) = batch.column_by_name(name) else { return Ok(None) };
     let column = match column.data_type() {
-        DataType::Duration(_) => cast(&cast(column, &DataType::Duration(TimeUnit::Microsecond))?, &DataType::Int64)?,
-        kind if kind.is_numeric() || matches!(kind, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null) => {
+        DataType::Duration(_) => {
+            cast(&cast(column, &DataType::Duration(TimeUnit::Microsecond))?, &DataType::Int64)?
+        }
+        kind if kind.is_numeric()
+            || matches!(kind, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null) =>
+        {
             cast(column, &DataType::Int64)?
         }
         found => {
-            return Err(BatchError::Type { column: name, found: found.clone(), expected: "give whole numbers" });
+            return Err(BatchError::Type {
+                column: name,
+                found: found.clone(),
+                expected: "give whole numbers",
+            });
         }
     };
     Ok(Some(column.as_primitive::<Int64Type>().clone()))
@@ -301,9 +341,11 @@ fn long(column: Option<&Int64Array>, row: usize) -> Option<i64> {
 fn times(column: &ArrayRef) -> Result<ArrayRef, BatchError> {
     let micros = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
     match column.data_type() {
-        DataType::Timestamp(..) | DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => {
-            Ok(cast(column, &micros)?)
-        }
+        DataType::Timestamp(..)
+        | DataType::Utf8
+        | DataType::LargeUtf8
+        | DataType::Utf8View
+        | DataType::Null => Ok(cast(column, &micros)?),
         found => Err(BatchError::Type {
             column: "time",
             found: found.clone(),

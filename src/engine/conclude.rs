@@ -26,8 +26,11 @@ impl Engine {
             runs.zip(states).map(|(rule, state)| (*rule, state.conclude())).collect();
         let downgrades: Vec<&Downgrade> =
             conclusions.iter().flat_map(|(_, conclusion)| &conclusion.downgrades).collect();
-        let mut findings: Vec<FindingRow> =
-            partial.findings.iter().filter_map(|(key, finding)| self.finding(&partial, key, finding)).collect();
+        let mut findings: Vec<FindingRow> = partial
+            .findings
+            .iter()
+            .filter_map(|(key, finding)| self.finding(&partial, key, finding))
+            .collect();
         for finding in &mut findings {
             downgrade(finding, &downgrades);
         }
@@ -165,7 +168,8 @@ fn run_finding(rule: &Rule, partial: &Partial, finding: &RunFinding) -> FindingR
     let optional = |text: &Option<String>| text.as_deref().map(cell);
     let summary = finding.token.and_then(|token| summary(partial, token));
     let sha256 = finding.token.map(|token| token.hex());
-    let (gateway, api, subject) = (optional(&finding.gateway), optional(&finding.api), optional(&finding.subject));
+    let (gateway, api, subject) =
+        (optional(&finding.gateway), optional(&finding.api), optional(&finding.subject));
     let uses = finding.uses.as_ref();
     let outcome = uses.map(|uses| uses.outcome);
     let outcome_name = outcome.map(crate::facts::Outcome::name);
@@ -175,7 +179,8 @@ fn run_finding(rule: &Rule, partial: &Partial, finding: &RunFinding) -> FindingR
         let tid = cells.and_then(|cells| cells.tid.as_deref()).unwrap_or("");
         format!("client={client}, tid={tid}")
     });
-    let facts: BTreeMap<&str, &Value> = finding.evidence.facts.iter().map(|(name, value)| (*name, value)).collect();
+    let facts: BTreeMap<&str, &Value> =
+        finding.evidence.facts.iter().map(|(name, value)| (*name, value)).collect();
     let (source, line, offset) = uses.map_or((None, None, None), |uses| uses.first.clone());
     FindingRow {
         finding_id: finding_id(
@@ -229,7 +234,8 @@ fn tokens(partial: &Partial, findings: &[FindingRow]) -> Vec<TokenRow> {
     }
     let row = |(fingerprint, token): &(Fingerprint, TokenSummary)| {
         let token_sha256 = fingerprint.hex();
-        let rules = rules.get(token_sha256.as_str()).into_iter().flatten().map(|rule| (*rule).to_owned()).collect();
+        let rules =
+            rules.get(token_sha256.as_str()).into_iter().flatten().map(|rule| (*rule).to_owned()).collect();
         TokenRow {
             token_sha256,
             signature: token.verdict,

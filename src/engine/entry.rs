@@ -109,7 +109,9 @@ pub(super) fn passes(filters: &super::Filters, facts: &TokenFacts) -> bool {
     let any = |wanted: &[String], value: Option<&str>| {
         wanted.is_empty()
             || value.is_some_and(|value| {
-                wanted.iter().any(|wanted| wanted == value || (entra::is_guid(wanted) && wanted.eq_ignore_ascii_case(value)))
+                wanted.iter().any(|wanted| {
+                    wanted == value || (entra::is_guid(wanted) && wanted.eq_ignore_ascii_case(value))
+                })
             })
     };
     any(&filters.tid, claims.and_then(|claims| claims.tid.as_deref()))
@@ -118,5 +120,6 @@ pub(super) fn passes(filters: &super::Filters, facts: &TokenFacts) -> bool {
         && any(&filters.uti, text("uti"))
         && any(&filters.sid, text("sid"))
         && any(&filters.kid, header.and_then(|header| header.kid.as_deref()))
-        && (filters.token.is_empty() || filters.token.iter().any(|token| token.eq_ignore_ascii_case(&facts.sha256)))
+        && (filters.token.is_empty()
+            || filters.token.iter().any(|token| token.eq_ignore_ascii_case(&facts.sha256)))
 }

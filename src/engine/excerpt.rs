@@ -51,8 +51,11 @@ fn without_credentials(text: &str) -> String {
 /// The next scheme word at a word's beginning, from `at` on.
 fn next_scheme(lower: &str, at: usize) -> Option<(usize, usize)> {
     let rest = lower.get(at..)?;
-    let found = SCHEMES.iter().flat_map(|scheme| rest.match_indices(scheme).map(|(start, word)| (start, word.len())));
-    let word_begins = |start: &usize| !rest.get(..*start).is_some_and(|before| before.ends_with(|c: char| c.is_ascii_alphanumeric()));
+    let found =
+        SCHEMES.iter().flat_map(|scheme| rest.match_indices(scheme).map(|(start, word)| (start, word.len())));
+    let word_begins = |start: &usize| {
+        !rest.get(..*start).is_some_and(|before| before.ends_with(|c: char| c.is_ascii_alphanumeric()))
+    };
     let (start, length) = found.filter(|(start, _)| word_begins(start)).min()?;
     Some((at + start, at + start + length))
 }

@@ -32,7 +32,13 @@ impl Engine {
         let record = &scanned.record;
         let time = JudgedTime::of(record);
         let gateway = input.gateway().or(record.gateway);
-        let request = Request { gateway, host: record.host, method: record.method, path: record.path, route: record.route };
+        let request = Request {
+            gateway,
+            host: record.host,
+            method: record.method,
+            path: record.path,
+            route: record.route,
+        };
         let api = self.policy.as_ref().map(|policy| policy.api_of(request));
         let settings = api.and_then(|api| api.settings);
         let name = settings.map(|settings| settings.name.as_str());
@@ -45,7 +51,9 @@ impl Engine {
         let data_tenant = self.data_tenant(record, settings, request);
         let outcome = Outcome::of(record.status, record.location);
         let validation = self.validation(input);
-        let principal = settings.and_then(|settings| settings.authorizes_on.as_deref()).and_then(|role| role_of(record, role));
+        let principal = settings
+            .and_then(|settings| settings.authorizes_on.as_deref())
+            .and_then(|role| role_of(record, role));
         let mut not_evaluable = false;
         let rows_before = rows.occurrences.len();
         for entry in entries {
@@ -309,7 +317,10 @@ impl Engine {
                 }
             }
         }
-        if self.occurrences && severity > Severity::Info && severity >= self.filters.min_severity.unwrap_or(severity) {
+        if self.occurrences
+            && severity > Severity::Info
+            && severity >= self.filters.min_severity.unwrap_or(severity)
+        {
             rows.occurrences.push(write::occurrence(rule, severity, facts, place, &partial.names));
         }
     }
@@ -327,7 +338,8 @@ struct Use<'u, 'p> {
 /// Notes by how much a validly signed token was used before it was issued, as its gateway's clock has it.
 fn count_clock(facts: &Facts<'_>, place: &Place<'_>, partial: &mut Partial) {
     let issued = facts.token.claims().and_then(|claims| claims.iat);
-    let (Some(gateway), Some(time), Some(issued), true) = (place.gateway, facts.time, issued, facts.verdict.is_valid())
+    let (Some(gateway), Some(time), Some(issued), true) =
+        (place.gateway, facts.time, issued, facts.verdict.is_valid())
     else {
         return;
     };
@@ -338,12 +350,7 @@ fn count_clock(facts: &Facts<'_>, place: &Place<'_>, partial: &mut Partial) {
     }
 }
 
-fn token_number(
-    facts: &Facts<'_>,
-    entry: &Entry,
-    place: &Place<'_>,
-    partial: &mut Partial,
-) -> TokenNumber {
+fn token_number(facts: &Facts<'_>, entry: &Entry, place: &Place<'_>, partial: &mut Partial) -> TokenNumber {
     let fingerprint = facts.token.token.fingerprint;
     let number = match partial.numbers.entry(fingerprint) {
         MapEntry::Occupied(known) => {
@@ -399,4 +406,3 @@ impl Place<'_> {
         partial.coverage.entry(key).or_default()
     }
 }
-

@@ -51,7 +51,8 @@ impl Engine {
         for_each_unit(chunk, |span, last| {
             let raw = chunk.bytes.get(span.start..span.end).unwrap_or_default();
             let offset = chunk.offset.saturating_add(i64::try_from(span.start).unwrap_or(i64::MAX));
-            let position = Position { source: Some(&input.source), line: Some(span.line), offset: Some(offset) };
+            let position =
+                Position { source: Some(&input.source), line: Some(span.line), offset: Some(offset) };
             let read = match span.reject {
                 Some(reject) => Err(reject),
                 None => format.read(raw, arena, read),

@@ -202,8 +202,15 @@ impl Engine {
         let of_uses = |(at, rule): (usize, &&Rule)| matches!(rule.judge, Judge::Use(_)).then_some(at);
         let use_rules = rules.iter().enumerate().filter_map(of_uses).collect();
         let filters = setup.filters;
-        let token_filters =
-            [&filters.tid, &filters.oid, &filters.client, &filters.kid, &filters.uti, &filters.sid, &filters.token];
+        let token_filters = [
+            &filters.tid,
+            &filters.oid,
+            &filters.client,
+            &filters.kid,
+            &filters.uti,
+            &filters.sid,
+            &filters.token,
+        ];
         let filters_tokens = token_filters.iter().any(|wanted| !wanted.is_empty());
         let gateways = setup.policy.as_ref().map_or(&[][..], |policy| policy.gateways());
         let expects_records = gateways.iter().any(|gateway| gateway.expect_every.is_some());

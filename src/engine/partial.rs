@@ -153,8 +153,11 @@ impl Partial {
     pub fn merge(&mut self, other: Self) {
         self.counts.merge(&other.counts);
         let names = self.names.absorb(&other.names);
-        let tokens: Vec<TokenNumber> =
-            other.tokens.into_iter().map(|(fingerprint, token)| self.merge_token(fingerprint, token, &names)).collect();
+        let tokens: Vec<TokenNumber> = other
+            .tokens
+            .into_iter()
+            .map(|(fingerprint, token)| self.merge_token(fingerprint, token, &names))
+            .collect();
         let number = |old: TokenNumber| tokens.get(old.0).copied().unwrap_or(old);
         for (key, finding) in other.findings {
             let key = FindingKey {
@@ -204,7 +207,12 @@ impl Partial {
         }
     }
 
-    fn merge_token(&mut self, fingerprint: Fingerprint, token: TokenSummary, names: &Translation) -> TokenNumber {
+    fn merge_token(
+        &mut self,
+        fingerprint: Fingerprint,
+        token: TokenSummary,
+        names: &Translation,
+    ) -> TokenNumber {
         match self.numbers.entry(fingerprint) {
             Entry::Vacant(vacant) => {
                 let number = *vacant.insert(TokenNumber(self.tokens.len()));

@@ -12,7 +12,8 @@ pub(super) fn group(findings: &[FindingRow]) -> Vec<ProblemRow> {
     }
     let mut rows: Vec<ProblemRow> = groups.into_values().filter_map(|group| problem(&group)).collect();
     rows.sort_by(|a, b| {
-        (&a.rule, &a.gateway, &a.api, a.outcome, &a.cause).cmp(&(&b.rule, &b.gateway, &b.api, b.outcome, &b.cause))
+        (&a.rule, &a.gateway, &a.api, a.outcome, &a.cause)
+            .cmp(&(&b.rule, &b.gateway, &b.api, b.outcome, &b.cause))
     });
     rows
 }
@@ -21,9 +22,11 @@ fn problem(group: &[&FindingRow]) -> Option<ProblemRow> {
     let example = group.iter().copied().min_by(|a, b| first(a, b))?;
     let distinct = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     let tokens: BTreeSet<&str> = group.iter().filter_map(|finding| finding.token_sha256.as_deref()).collect();
-    let clients: BTreeSet<&str> = group.iter().filter_map(|finding| finding.token.client_id.as_deref()).collect();
+    let clients: BTreeSet<&str> =
+        group.iter().filter_map(|finding| finding.token.client_id.as_deref()).collect();
     let identities: BTreeSet<Identity<'_>> = group.iter().filter_map(|finding| identity(finding)).collect();
-    let accepted = group.iter().map(|finding| finding.accepted_by.as_deref()).collect::<Option<BTreeSet<&str>>>();
+    let accepted =
+        group.iter().map(|finding| finding.accepted_by.as_deref()).collect::<Option<BTreeSet<&str>>>();
     let enforced = group.iter().any(|finding| finding.stage == "enforce");
     Some(ProblemRow {
         problem_id: example.problem_id.clone(),

@@ -1,11 +1,12 @@
 //! Partials as bytes, so that other engines can carry them between processes and nightly runs can keep them.
 
+use super::Engine;
 use super::counts::InputCounts;
 use super::names::{Name, Names};
 use super::partial::{
-    Activity, ActivityKey, Coverage, CoverageKey, Finding, FindingKey, GatewayState, Partial, TokenNumber, TokenSummary,
+    Activity, ActivityKey, Coverage, CoverageKey, Finding, FindingKey, GatewayState, Partial, TokenNumber,
+    TokenSummary,
 };
-use super::Engine;
 use crate::redact::Fingerprint;
 use crate::rules::kit::Judge;
 use crate::rules::run::RestoreError;
@@ -23,13 +24,17 @@ pub enum SavedError {
     #[error("the bytes are no saved partial: {0}")]
     Syntax(#[from] serde_json::Error),
     /// Saved by another version.
-    #[error("the partial was saved in form {found}, this version reads form {VERSION}: run the parts with one version")]
+    #[error(
+        "the partial was saved in form {found}, this version reads form {VERSION}: run the parts with one version"
+    )]
     Version {
         /// Its version.
         found: u32,
     },
     /// Saved by an engine with other rules.
-    #[error("the partial was saved by an engine with other rules or inputs: use the same policy, keys and rule selection")]
+    #[error(
+        "the partial was saved by an engine with other rules or inputs: use the same policy, keys and rule selection"
+    )]
     Rules,
     /// The state of a run rule.
     #[error(transparent)]
@@ -73,7 +78,11 @@ impl Engine {
             rules: self.rule_ids(),
             counts: partial.counts,
             names: partial.names.texts().iter().map(|text| (**text).to_owned()).collect(),
-            tokens: partial.tokens.iter().map(|(fingerprint, token)| (fingerprint.0, token.clone())).collect(),
+            tokens: partial
+                .tokens
+                .iter()
+                .map(|(fingerprint, token)| (fingerprint.0, token.clone()))
+                .collect(),
             findings: partial.findings.iter().map(|(key, finding)| (*key, finding.clone())).collect(),
             activity: pairs(&partial.activity),
             coverage: pairs(&partial.coverage),
@@ -81,7 +90,11 @@ impl Engine {
             verdicts: pairs(&partial.verdicts),
             uncovered: partial.uncovered,
             ambiguous: pairs(&partial.ambiguous),
-            gateways: partial.gateways.iter().map(|(name, state)| (*name, SavedGateway::from(state))).collect(),
+            gateways: partial
+                .gateways
+                .iter()
+                .map(|(name, state)| (*name, SavedGateway::from(state)))
+                .collect(),
             runs: partial.runs.iter().map(|state| state.save()).collect(),
         };
         Ok(serde_json::to_vec(&saved)?)
@@ -116,7 +129,11 @@ impl Engine {
         Ok(Partial {
             counts: saved.counts,
             names,
-            numbers: tokens.iter().enumerate().map(|(at, (fingerprint, _))| (*fingerprint, TokenNumber(at))).collect(),
+            numbers: tokens
+                .iter()
+                .enumerate()
+                .map(|(at, (fingerprint, _))| (*fingerprint, TokenNumber(at)))
+                .collect(),
             tokens,
             findings: saved.findings.into_iter().collect(),
             activity: saved.activity.into_iter().collect(),

@@ -19,7 +19,13 @@ pub(super) struct Scanned<'a> {
 
 impl Engine {
     /// Judges a chunk's records in their order.
-    pub(super) fn judge_all(&self, input: &Input, scanned: &[Scanned<'_>], partial: &mut Partial, rows: &mut Rows) {
+    pub(super) fn judge_all(
+        &self,
+        input: &Input,
+        scanned: &[Scanned<'_>],
+        partial: &mut Partial,
+        rows: &mut Rows,
+    ) {
         let entries = self.entries(scanned);
         let mut next = entries.as_slice();
         for scanned in scanned {
@@ -44,7 +50,9 @@ impl Engine {
             }
         }
         let made = self.verified(&unknown);
-        let found = |hit: &TokenHit<'_>| places.get(&(hit.value, hit.at_cut)).and_then(|place| made.get(*place)).cloned();
+        let found = |hit: &TokenHit<'_>| {
+            places.get(&(hit.value, hit.at_cut)).and_then(|place| made.get(*place)).cloned()
+        };
         hits().zip(known).filter_map(|(hit, known)| known.or_else(|| found(hit))).collect()
     }
 

@@ -54,7 +54,6 @@ pub struct GatewayTotals {
     pub unmet: Vec<String>,
 }
 
-
 impl Totals {
     /// The totals of a partial whose tables are made.
     pub(super) fn new(engine: &Engine, partial: &Partial, tables: &Tables) -> Self {
@@ -136,9 +135,15 @@ fn unmet(gateway: &Gateway, totals: &GatewayTotals) -> Vec<String> {
     let name = &gateway.name;
     let seconds = |micros: i64| micros / crate::time::SECOND;
     match (gateway.expect_every, totals.longest_gap) {
-        (Some(_), None) => unmet.push(format!("gateway {name} has no record with a time, a record was expected regularly")),
+        (Some(_), None) => {
+            unmet.push(format!("gateway {name} has no record with a time, a record was expected regularly"))
+        }
         (Some(every), Some(gap)) if gap > every => {
-            unmet.push(format!("gateway {name} is silent for {} s, at most {} s were expected", seconds(gap), seconds(every)));
+            unmet.push(format!(
+                "gateway {name} is silent for {} s, at most {} s were expected",
+                seconds(gap),
+                seconds(every)
+            ));
         }
         _ => {}
     }

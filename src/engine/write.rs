@@ -97,7 +97,8 @@ impl<'a> Place<'a> {
 
     /// What a finding says here.
     pub(super) fn detail(&self, evidence: &Evidence, names: &Names) -> Detail {
-        let claim = evidence.facts.iter().find(|(name, _)| *name == "claim").and_then(|(_, value)| value.as_str());
+        let claim =
+            evidence.facts.iter().find(|(name, _)| *name == "claim").and_then(|(_, value)| value.as_str());
         Detail {
             message: self.cell(&evidence.message).into_owned(),
             expected: self.optional(evidence.expected.as_deref()),
@@ -131,7 +132,9 @@ impl<'a> Place<'a> {
                 items.iter().take(few).map(|item| self.value(item, longest)).collect()
             }
             Value::Object(members) => {
-                let cleaned = members.iter().map(|(name, value)| (self.cell(name).into_owned(), self.value(value, longest)));
+                let cleaned = members
+                    .iter()
+                    .map(|(name, value)| (self.cell(name).into_owned(), self.value(value, longest)));
                 cleaned.collect()
             }
             other => other.clone(),

@@ -1,11 +1,14 @@
 //! Rows as Arrow columns.
 
-use super::{ActivityRow, CoverageRow, FindingRow, OccurrenceRow, ProblemRow, RejectRow, Row, Table, TokenRow};
+use super::{
+    ActivityRow, CoverageRow, FindingRow, OccurrenceRow, ProblemRow, RejectRow, Row, Table, TokenRow,
+};
 use crate::facts::Outcome;
 use crate::time::UtcMicros;
 use crate::verify::Verdict;
 use arrow::array::{
-    ArrayRef, Int32Array, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondArray,
+    ArrayRef, Int32Array, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder,
+    TimestampMicrosecondArray,
 };
 use arrow::error::ArrowError;
 use std::sync::Arc;

@@ -16,7 +16,13 @@ pub fn finding_id(
 }
 
 /// Id of a problem: like a finding's, but of the cause and never of the token.
-pub fn problem_id(rule: &str, gateway: Option<&str>, api: Option<&str>, outcome: Option<&str>, cause: &str) -> String {
+pub fn problem_id(
+    rule: &str,
+    gateway: Option<&str>,
+    api: Option<&str>,
+    outcome: Option<&str>,
+    cause: &str,
+) -> String {
     id(&[Some(rule), gateway, api, outcome, Some(cause)])
 }
 
@@ -42,6 +48,9 @@ mod tests {
         let expected = digest::digest(&digest::SHA256, b"wrong-aud\0ab\0\0orders\0accepted\0");
         assert_eq!(id, redact::hex(&expected.as_ref()[..16]));
         assert_eq!(id.len(), 32);
-        assert_ne!(id, problem_id("wrong-aud", None, Some("orders"), Some("accepted"), "aud=x, client=, tid="));
+        assert_ne!(
+            id,
+            problem_id("wrong-aud", None, Some("orders"), Some("accepted"), "aud=x, client=, tid=")
+        );
     }
 }

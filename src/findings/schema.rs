@@ -220,7 +220,8 @@ pub fn schema_of(table: Table) -> SchemaRef {
         Table::Rejects => REJECTS,
         Table::Tokens => TOKENS,
     };
-    let fields: Vec<Field> = columns.iter().map(|(name, kind)| Field::new(*name, data_type(*kind), true)).collect();
+    let fields: Vec<Field> =
+        columns.iter().map(|(name, kind)| Field::new(*name, data_type(*kind), true)).collect();
     Arc::new(Schema::new(fields))
 }
 

@@ -36,7 +36,11 @@ impl<'a> Record<'a> {
         self.scheme = self.scheme.or(url.scheme);
         self.host = self.host.or(url.host);
         self.path = url.path;
-        self.query = self.query.map(|text| text.strip_prefix('?').unwrap_or(text)).filter(|text| !text.is_empty()).or(url.query);
+        self.query = self
+            .query
+            .map(|text| text.strip_prefix('?').unwrap_or(text))
+            .filter(|text| !text.is_empty())
+            .or(url.query);
         self.client_ip = self.client_ip.and_then(query::client_ip);
         self.status = self.status.filter(|code| (100..=999).contains(code));
         self.presence = presence;

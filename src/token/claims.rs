@@ -146,7 +146,9 @@ impl Claims {
             client_auth: client_auth(&object, "azpacr").or_else(|| client_auth(&object, "appidacr")),
             uti: text("uti"),
             sid: text("sid"),
-            scp: object.text("scp").map(|scp| scp.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect()),
+            scp: object
+                .text("scp")
+                .map(|scp| scp.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect()),
             roles: object.last("roles").and_then(texts),
             iat: date("iat"),
             nbf: date("nbf"),

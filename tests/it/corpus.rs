@@ -100,8 +100,13 @@ pub fn pieces<'l>(logs: &'l [(String, Vec<u8>)], mut lines_of: impl FnMut() -> u
         let (mut offset, mut line) = (0, 1);
         while offset < bytes.len() {
             let wanted = lines_of().max(1);
-            let ends: Vec<usize> =
-                bytes[offset..].iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1).take(wanted).collect();
+            let ends: Vec<usize> = bytes[offset..]
+                .iter()
+                .enumerate()
+                .filter(|(_, byte)| **byte == b'\n')
+                .map(|(at, _)| at + 1)
+                .take(wanted)
+                .collect();
             let length = if ends.len() == wanted { ends[wanted - 1] } else { bytes.len() - offset };
             pieces.push(Piece {
                 source,
@@ -122,8 +127,13 @@ pub fn audit(engine: &Engine, format: &Arc<Format>, pieces: &[Piece<'_>], rows: 
     let mut scratch = engine.scratch();
     for piece in pieces {
         let input = engine.input(piece.source, Arc::clone(format));
-        let chunk =
-            Chunk { bytes: piece.bytes, offset: piece.offset, line: piece.line, units: Units::Lines, cut: false };
+        let chunk = Chunk {
+            bytes: piece.bytes,
+            offset: piece.offset,
+            line: piece.line,
+            units: Units::Lines,
+            cut: false,
+        };
         engine.audit_chunk(&input, chunk, &mut scratch, &mut partial, rows);
     }
     partial

@@ -15,7 +15,10 @@ fn folder() -> PathBuf {
 fn audited() -> &'static Audited {
     static AUDITED: OnceLock<Audited> = OnceLock::new();
     AUDITED.get_or_init(|| {
-        audit_in(&folder(), ["--keys", "keys", "--policy", "policy.toml", "--formats", "formats.toml", "logs"])
+        audit_in(
+            &folder(),
+            ["--keys", "keys", "--policy", "policy.toml", "--formats", "formats.toml", "logs"],
+        )
     })
 }
 
@@ -32,7 +35,13 @@ fn every_record_is_read() {
     for input in run["inputs"].as_array().unwrap() {
         let sums = found.entry(input["gateway"].as_str().unwrap().to_owned()).or_default();
         let tokens = &input["tokens"];
-        let counts = [&input["records"], &tokens["present"], &tokens["masked"], &tokens["other_scheme"], &tokens["absent"]];
+        let counts = [
+            &input["records"],
+            &tokens["present"],
+            &tokens["masked"],
+            &tokens["other_scheme"],
+            &tokens["absent"],
+        ];
         for (sum, count) in sums.iter_mut().zip(counts) {
             *sum += count.as_u64().unwrap_or_else(|| panic!("{input:#}"));
         }
@@ -41,7 +50,8 @@ fn every_record_is_read() {
     let expected: BTreeMap<String, [u64; 5]> = json_lines("counts.jsonl")
         .iter()
         .map(|line| {
-            let counts = ["records", "present", "masked", "other-scheme", "absent"].map(|name| line[name].as_u64().unwrap());
+            let counts = ["records", "present", "masked", "other-scheme", "absent"]
+                .map(|name| line[name].as_u64().unwrap());
             (line["gateway"].as_str().unwrap().to_owned(), counts)
         })
         .collect();
@@ -89,7 +99,8 @@ fn each_gateway_is_read_by_its_own_format() {
             (text(&input["gateway"]), text(&input["format"]["name"]))
         })
         .collect();
-    let formats: Vec<(&str, &str)> = formats.iter().map(|(gateway, format)| (gateway.as_str(), format.as_str())).collect();
+    let formats: Vec<(&str, &str)> =
+        formats.iter().map(|(gateway, format)| (gateway.as_str(), format.as_str())).collect();
     assert_eq!(
         formats,
         [

@@ -27,7 +27,10 @@ fn expected(corpus: &Corpus) -> Expected {
     lines
         .map(|line| {
             let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
-            ([text("rule"), text("token_sha256"), text("api"), text("outcome")], line["count"].as_i64().unwrap())
+            (
+                [text("rule"), text("token_sha256"), text("api"), text("outcome")],
+                line["count"].as_i64().unwrap(),
+            )
         })
         .collect()
 }
@@ -52,8 +55,10 @@ fn planted_is_found(format: LogFormat) {
         .filter(|(key, count)| found.get(*key).is_none_or(|(found, _)| found != *count))
         .map(|(key, count)| (key, count, found.get(key)))
         .collect();
-    let surplus: Vec<_> =
-        found.iter().filter(|(key, (_, severity))| severity != "info" && !expected.contains_key(*key)).collect();
+    let surplus: Vec<_> = found
+        .iter()
+        .filter(|(key, (_, severity))| severity != "info" && !expected.contains_key(*key))
+        .collect();
     assert!(missing.is_empty() && surplus.is_empty(), "missing: {missing:#?}\nsurplus: {surplus:#?}");
     assert!(expected.len() > 50, "only {} expectations", expected.len());
     assert!(audited.rows("rejects").is_empty());
@@ -93,7 +98,8 @@ fn the_order_of_arguments_does_not_matter() {
         .collect();
     files.sort();
     let run = |files: &[String]| {
-        let fixed = ["--keys", "keys", "--policy", "policy.toml", "--formats", "formats.toml"].map(str::to_owned);
+        let fixed =
+            ["--keys", "keys", "--policy", "policy.toml", "--formats", "formats.toml"].map(str::to_owned);
         audit_in(&corpus.path(""), fixed.iter().chain(files))
     };
     let forwards = run(&files);

@@ -48,7 +48,9 @@ impl Audited {
     pub fn tables(&self) -> BTreeMap<String, Vec<u8>> {
         let entries = fs::read_dir(self.path("")).unwrap().map(|entry| entry.unwrap().path());
         let tables = entries.filter(|path| path.extension().is_some_and(|extension| extension == "parquet"));
-        tables.map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), fs::read(&path).unwrap())).collect()
+        tables
+            .map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), fs::read(&path).unwrap()))
+            .collect()
     }
 
     /// run.json.
@@ -64,16 +66,21 @@ impl Audited {
 
 /// The rows of a Parquet file: column -> text, absent where null.
 pub fn rows(path: &Path) -> Vec<BTreeMap<String, String>> {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap().build().unwrap();
+    let reader =
+        ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap().build().unwrap();
     reader.flat_map(|batch| rows_of(&batch.unwrap())).collect()
 }
 
 /// The rows of a batch.
 pub fn rows_of(batch: &RecordBatch) -> Vec<BTreeMap<String, String>> {
     let row = |at: usize| {
-        let columns = batch.schema().fields().iter().zip(batch.columns()).filter_map(|(field, column)| {
-            Some((field.name().clone(), text(column, at)?))
-        }).collect();
+        let columns = batch
+            .schema()
+            .fields()
+            .iter()
+            .zip(batch.columns())
+            .filter_map(|(field, column)| Some((field.name().clone(), text(column, at)?)))
+            .collect();
         columns
     };
     (0..batch.num_rows()).map(row).collect()

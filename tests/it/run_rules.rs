@@ -13,7 +13,7 @@ use tokentrail::time::UtcMicros;
 
 /// `token-often`: a token that was accepted at least three times by one API.
 pub static TOKEN_OFTEN: Rule = rule("token-often", Judge::Run(&TokenOften));
-/// `address-often`: an address that sent at least 50 requests; lowers `wrong-aud` to info.
+/// `address-often`: an address that sent at least five requests; lowers `wrong-aud` to info.
 pub static ADDRESS_OFTEN: Rule = rule("address-often", Judge::Run(&AddressOften));
 
 const fn rule(id: &'static str, judge: Judge) -> Rule {
@@ -105,20 +105,21 @@ impl RunState for TokenOftenState {
 
     fn conclude(self: Box<Self>) -> Conclusion {
         let often = self.uses.into_iter().filter(|(_, uses)| uses.count >= 3);
-        let finding = |((token, gateway, api), uses): (([u8; 32], Option<String>, Option<String>), Uses)| RunFinding {
-            subject: None,
-            token: Some(Fingerprint(token)),
-            gateway,
-            api,
-            severity: Severity::Medium,
-            evidence: Evidence::new("The token was accepted often.").fact("uses", uses.count),
-            uses: Some(RunUses {
-                outcome: Outcome::Accepted,
-                count: uses.count,
-                seen: uses.first.0.zip(uses.last),
-                first: (uses.first.1, uses.first.2, uses.first.3),
-            }),
-        };
+        let finding =
+            |((token, gateway, api), uses): (([u8; 32], Option<String>, Option<String>), Uses)| RunFinding {
+                subject: None,
+                token: Some(Fingerprint(token)),
+                gateway,
+                api,
+                severity: Severity::Medium,
+                evidence: Evidence::new("The token was accepted often.").fact("uses", uses.count),
+                uses: Some(RunUses {
+                    outcome: Outcome::Accepted,
+                    count: uses.count,
+                    seen: uses.first.0.zip(uses.last),
+                    first: (uses.first.1, uses.first.2, uses.first.3),
+                }),
+            };
         Conclusion { findings: often.map(finding).collect(), downgrades: Vec::new() }
     }
 
@@ -163,7 +164,7 @@ impl RunState for AddressOftenState {
     }
 
     fn conclude(self: Box<Self>) -> Conclusion {
-        let often = self.requests.into_iter().filter(|(_, requests)| *requests >= 50);
+        let often = self.requests.into_iter().filter(|(_, requests)| *requests >= 5);
         let findings: Vec<RunFinding> = often
             .map(|(address, requests)| RunFinding {
                 subject: Some(format!("ip:{address}")),

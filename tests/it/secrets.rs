@@ -12,7 +12,11 @@ use tokentrail::generate::LogFormat;
 fn secrets(text: &str) -> BTreeSet<String> {
     let run = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
     let tokens = text.split(run).filter(|run| run.starts_with("eyJ"));
-    tokens.flat_map(|token| token.split('.').skip(1)).filter(|part| part.len() >= 16).map(str::to_owned).collect()
+    tokens
+        .flat_map(|token| token.split('.').skip(1))
+        .filter(|part| part.len() >= 16)
+        .map(str::to_owned)
+        .collect()
 }
 
 fn secrets_of(corpus: &Corpus) -> BTreeSet<String> {
@@ -67,18 +71,33 @@ fn tokens_in_every_other_field_are_removed() {
     let signature = token.split('.').nth(2).unwrap().to_owned();
     for (key, value) in record.as_object_mut().unwrap() {
         // Every text field but time and credentials carries a token or a part of one.
-        if value.is_string() && !value.as_str().unwrap().contains("eyJ") && !matches!(key.as_str(), "ts" | "time") {
+        if value.is_string()
+            && !value.as_str().unwrap().contains("eyJ")
+            && !matches!(key.as_str(), "ts" | "time")
+        {
             *value = format!("/{token}/x?y={signature}&z={payload}").into();
         }
     }
     let folder = tempfile::tempdir().unwrap();
-    let broken = format!("{{\"authorization\":\"Bearer {token}\n{{\"x\": \"Bearer+{signature}\"\nBasic {payload}\n");
+    let broken =
+        format!("{{\"authorization\":\"Bearer {token}\n{{\"x\": \"Bearer+{signature}\"\nBasic {payload}\n");
     fs::write(folder.path().join("in.log"), format!("{record}\n{line}\n{broken}")).unwrap();
     for name in ["policy.toml", "formats.toml"] {
         fs::copy(corpus.path(name), folder.path().join(name)).unwrap();
     }
     let keys = corpus.path("keys");
-    let args = ["--keys", keys.to_str().unwrap(), "--policy", "policy.toml", "--formats", "formats.toml", "-v", "in.log"];
+    let args = [
+        "--keys",
+        keys.to_str().unwrap(),
+        "--policy",
+        "policy.toml",
+        "--formats",
+        "formats.toml",
+        "-v",
+        "--input-format",
+        "edge",
+        "in.log",
+    ];
     let audited = audit_in(folder.path(), args);
     assert_eq!(audited.rows("rejects").len(), 3, "{}", audited.stderr);
     let secrets = [token, payload, signature].into();
@@ -102,7 +121,8 @@ fn errors_about_misplaced_tokens_do_not_repeat_them() {
         vec![token],
     ] {
         let output = tokentrail().current_dir(corpus.path("")).args(&args).output().unwrap();
-        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let said =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert_ne!(output.status.code(), Some(0), "{said}");
         assert_clean(&said, &secrets);
     }
@@ -111,7 +131,8 @@ fn errors_about_misplaced_tokens_do_not_repeat_them() {
 
 fn tokens_of(log: &str) -> impl Iterator<Item = &str> {
     let run = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
-    log.split(run).filter(|run| run.starts_with("eyJ") && run.split('.').filter(|part| part.len() > 40).count() == 3)
+    log.split(run)
+        .filter(|run| run.starts_with("eyJ") && run.split('.').filter(|part| part.len() > 40).count() == 3)
 }
 
 #[test]
@@ -127,7 +148,8 @@ fn an_inspected_token_is_not_repeated() {
             .write_stdin(format!("Authorization: Bearer {token}\n"))
             .output()
             .unwrap();
-        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let said =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert_eq!(output.status.code(), Some(0), "{said}");
         assert!(said.contains("valid"), "{said}");
         assert_clean(&said, &secrets(token));

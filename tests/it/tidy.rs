@@ -9,27 +9,27 @@ const FILE_LINES_MAX: usize = 500;
 /// Most lines of a function; clippy's `too_many_lines` counts the same in detail.
 const FUNCTION_LINES_MAX: usize = 70;
 
-/// The floors: a module imports only lower ones, and never a sibling on its own.
+/// The floors, in tens: a module imports only lower ones, and never a sibling on its own.
 const FLOORS: &[(&str, usize)] = &[
-    ("algorithm", 0),
     ("codec", 0),
     ("entra", 0),
     ("limits", 0),
-    ("redact", 0),
     ("time", 0),
-    ("keys", 1),
-    ("token", 1),
-    ("policy", 2),
-    ("record", 2),
-    ("verify", 2),
-    ("facts", 3),
-    ("rules", 4),
-    ("findings", 5),
-    ("engine", 6),
-    ("pipeline", 7),
-    ("generate", 8),
-    ("sink", 8),
-    ("cli", 9),
+    // Floor 0 as well, on a step of its own: it decodes, and knows the limits.
+    ("redact", 1),
+    ("keys", 10),
+    ("token", 10),
+    ("policy", 20),
+    ("record", 20),
+    ("verify", 20),
+    ("facts", 30),
+    ("rules", 40),
+    ("findings", 50),
+    ("engine", 60),
+    ("pipeline", 70),
+    ("generate", 80),
+    ("sink", 80),
+    ("cli", 90),
 ];
 
 fn root() -> &'static Path {
@@ -76,7 +76,8 @@ fn imports_point_only_downwards() {
         if matches!(module.as_str(), "lib" | "main") {
             continue;
         }
-        let mine = floor_of(&module).unwrap_or_else(|| panic!("{} is on no floor: add it to FLOORS", shown(&path)));
+        let mine =
+            floor_of(&module).unwrap_or_else(|| panic!("{} is on no floor: add it to FLOORS", shown(&path)));
         let text = fs::read_to_string(&path).unwrap();
         for (at, line) in text.lines().enumerate() {
             let code = line.split("//").next().unwrap_or("");
@@ -107,7 +108,9 @@ fn imported(code: &str) -> Vec<String> {
                 continue;
             }
             let name: String = rest.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
-            if !name.is_empty() && (rest[name.len()..].starts_with("::") || rest[name.len()..].starts_with(';')) {
+            if !name.is_empty()
+                && (rest[name.len()..].starts_with("::") || rest[name.len()..].starts_with(';'))
+            {
                 names.push(name);
             }
         }
@@ -179,7 +182,7 @@ fn every_rule_is_documented_and_proved_by_cases() {
         if !root().join(format!("src/rules/{family}/{slug}.rs")).exists() {
             complain("its file is not src/rules/<family>/<id>.rs");
         }
-        let cases = root().join(format!("testdata/rules/{family}/{slug}.toml"));
+        let cases = root().join(format!("testdata/rules/{family}/{}.toml", rule.id));
         let cases = fs::read_to_string(&cases).unwrap_or_default();
         for expected in ["expect = \"fires\"", "expect = \"quiet\""] {
             if !cases.contains(expected) {
@@ -230,9 +233,11 @@ fn no_token_stands_in_the_tree() {
                     continue;
                 }
                 let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
-                found.extend(text.lines().enumerate().filter(|(_, line)| holds_a_token(line)).map(|(at, _)| {
-                    format!("{}:{}: mint tokens when the test runs", shown(&path), at + 1)
-                }));
+                found.extend(
+                    text.lines().enumerate().filter(|(_, line)| holds_a_token(line)).map(|(at, _)| {
+                        format!("{}:{}: mint tokens when the test runs", shown(&path), at + 1)
+                    }),
+                );
             }
         }
     }
@@ -245,6 +250,8 @@ fn holds_a_token(line: &str) -> bool {
     let run = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
     line.split(run).any(|run| {
         let parts: Vec<&str> = run.split('.').collect();
-        parts.windows(3).any(|parts| parts[0].starts_with("eyJ") && parts[1].starts_with("eyJ") && parts[2].len() >= 40)
+        parts
+            .windows(3)
+            .any(|parts| parts[0].starts_with("eyJ") && parts[1].starts_with("eyJ") && parts[2].len() >= 40)
     })
 }
