@@ -1,5 +1,15 @@
 //! The one integration test binary: linking Arrow and Parquet once is enough.
 
+#![allow(
+    unreachable_pub,
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a test that meets the unexpected has failed, and says so by panicking"
+)]
+
 mod cli;
 mod corpus;
 mod engine;
