@@ -3,7 +3,12 @@
 //!
 //! `cargo bench --bench end_to_end`; `TOKENTRAIL_BENCH_LINES` changes the size (default 20000).
 
-#![allow(missing_docs, clippy::expect_used, clippy::naive_bytecount, reason = "a bench that cannot prepare its data has failed")]
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::naive_bytecount,
+    reason = "a bench that cannot prepare its data has failed"
+)]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::fs;

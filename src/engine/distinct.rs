@@ -78,7 +78,9 @@ mod tests {
         let parts = [of(0..700), of(500..1400), of(1300..1500), of(0..10)];
         let merged = |order: &[usize]| {
             let mut all = Distinct::default();
-            order.iter().for_each(|at| all.merge(&parts[*at]));
+            for at in order {
+                all.merge(&parts[*at]);
+            }
             all
         };
         assert_eq!(merged(&[0, 1, 2, 3]), merged(&[3, 1, 0, 2]));

@@ -60,9 +60,11 @@ impl Engine {
             if !entry::passes(&self.filters, &entry.facts) {
                 continue;
             }
-            let verdict = match entry.facts.signature.by_request {
-                true => self.verifier().verdict_at(&entry.facts.signature, time.map(|time| time.at)),
-                false => entry.facts.signature.verdict,
+            let signature = &entry.facts.signature;
+            let verdict = if signature.by_request {
+                self.verifier().verdict_at(signature, time.map(|time| time.at))
+            } else {
+                signature.verdict
             };
             let facts = Facts {
                 record,
@@ -215,13 +217,13 @@ impl Engine {
         let mut not_evaluable = false;
         for (at, check) in &uses.entry.checks {
             if let Some(rule) = self.rules.get(*at) {
-                not_evaluable |= self.settle(*at, rule, Cow::Borrowed(check), uses, partial, rows);
+                not_evaluable |= self.settle(*at, rule, check, uses, partial, rows);
             }
         }
         for at in &self.use_rules {
             if let Some(rule) = self.rules.get(*at) {
                 let check = rule.judge_use(uses.facts);
-                not_evaluable |= self.settle(*at, rule, Cow::Owned(check), uses, partial, rows);
+                not_evaluable |= self.settle(*at, rule, &check, uses, partial, rows);
             }
         }
         for state in &mut partial.runs {
@@ -235,12 +237,12 @@ impl Engine {
         &self,
         at: usize,
         rule: &'static Rule,
-        check: Cow<'_, Check>,
+        check: &Check,
         uses: &Use<'_, '_>,
         partial: &mut Partial,
         rows: &mut Rows,
     ) -> bool {
-        match check.as_ref() {
+        match check {
             Check::Quiet => false,
             Check::NotEvaluable(_) | Check::Fires(_) if rules::silenced(rule, uses.facts) => false,
             Check::NotEvaluable(Reason(reason)) => {

@@ -144,6 +144,7 @@ pub struct Concluded {
 }
 
 /// The core: immutable, shared by all workers.
+#[expect(clippy::struct_excessive_bools, reason = "switches of the run, each asked for at its own place")]
 pub struct Engine {
     policy: Option<Arc<Policy>>,
     keys: Option<Arc<KeyHistory>>,

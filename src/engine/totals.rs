@@ -136,7 +136,7 @@ fn unmet(gateway: &Gateway, totals: &GatewayTotals) -> Vec<String> {
     let seconds = |micros: i64| micros / crate::time::SECOND;
     match (gateway.expect_every, totals.longest_gap) {
         (Some(_), None) => {
-            unmet.push(format!("gateway {name} has no record with a time, a record was expected regularly"))
+            unmet.push(format!("gateway {name} has no record with a time, a record was expected regularly"));
         }
         (Some(every), Some(gap)) if gap > every => {
             unmet.push(format!(

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 /// Line, offset, length, beginning, reject: what the engine would see of a unit.
 type Seen = (i64, i64, i64, Vec<u8>, Option<Reject>);
 
-fn stream<'r>(bytes: &'r [u8]) -> Stream<'r> {
+fn stream(bytes: &[u8]) -> Stream<'_> {
     Stream::over(Box::new(bytes), None, false).unwrap()
 }
 

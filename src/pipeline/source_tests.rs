@@ -57,8 +57,8 @@ fn assert_whole(stored: &[u8], expected: &[u8]) {
     let (bytes, ended) = read(stored);
     assert!(bytes == expected, "{} of {} bytes", bytes.len(), expected.len());
     assert_eq!(ended.broken, None);
-    assert_eq!(ended.bytes, stored.len() as u64);
-    assert_eq!(ended.bytes_decompressed, expected.len() as u64);
+    assert_eq!(usize::try_from(ended.bytes).unwrap(), stored.len());
+    assert_eq!(usize::try_from(ended.bytes_decompressed).unwrap(), expected.len());
     let digest = ring::digest::digest(&SHA256, stored);
     assert_eq!(ended.sha256.unwrap(), redact::hex(digest.as_ref()));
 }
@@ -108,7 +108,7 @@ fn broken_data_keep_what_lies_before() {
         assert!(all.starts_with(&bytes) && bytes.len() > all.len() / 4, "{} bytes", bytes.len());
         let Some(Broken::Truncated(message)) = ended.broken else { panic!("{:?}", ended.broken) };
         assert!(message.contains("end in the middle"), "{message}");
-        assert_eq!(ended.bytes, cut.len() as u64);
+        assert_eq!(usize::try_from(ended.bytes).unwrap(), cut.len());
         assert!(ended.sha256.is_some());
 
         let mut corrupt = stored.clone();
@@ -117,7 +117,7 @@ fn broken_data_keep_what_lies_before() {
         let (bytes, ended) = read(&corrupt);
         assert!(bytes.len() > all.len() / 4, "{} bytes", bytes.len());
         assert!(matches!(ended.broken, Some(Broken::Truncated(_))), "{:?}", ended.broken);
-        assert_eq!(ended.bytes, corrupt.len() as u64, "the rest is read for the digest");
+        assert_eq!(usize::try_from(ended.bytes).unwrap(), corrupt.len(), "the rest is read for the digest");
 
         let mut trailed = stored.clone();
         trailed.extend(b"GET / 200\n");

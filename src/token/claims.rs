@@ -210,9 +210,8 @@ fn client_auth(object: &Object, name: &str) -> Option<ClientAuth> {
 fn version(object: &Object, iss: Option<&str>) -> Version {
     match object.text("ver") {
         Some("2.0") => Version::V2,
-        Some(_) => Version::V1,
         None if iss.is_some_and(|iss| iss.trim_end_matches('/').ends_with("/v2.0")) => Version::V2,
-        None => Version::V1,
+        Some(_) | None => Version::V1,
     }
 }
 

@@ -41,7 +41,7 @@ impl Token {
                 }
             }
             Form::Jwe { header } | Form::FiveParts { header } => {
-                token.header = header.decoded().map(read_header)
+                token.header = header.decoded().map(read_header);
             }
             Form::Truncated { header, .. } => token.header = header.decoded().map(read_header),
             Form::Opaque => {}

@@ -94,7 +94,7 @@ pub struct Piece<'l> {
 }
 
 /// Cuts logs into pieces of so many lines (the last of a file may be shorter).
-pub fn pieces<'l>(logs: &'l [(String, Vec<u8>)], mut lines_of: impl FnMut() -> usize) -> Vec<Piece<'l>> {
+pub fn pieces(logs: &[(String, Vec<u8>)], mut lines_of: impl FnMut() -> usize) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     for (source, bytes) in logs {
         let (mut offset, mut line) = (0, 1);

@@ -74,14 +74,13 @@ pub fn rows(path: &Path) -> Vec<BTreeMap<String, String>> {
 /// The rows of a batch.
 pub fn rows_of(batch: &RecordBatch) -> Vec<BTreeMap<String, String>> {
     let row = |at: usize| {
-        let columns = batch
+        batch
             .schema()
             .fields()
             .iter()
             .zip(batch.columns())
             .filter_map(|(field, column)| Some((field.name().clone(), text(column, at)?)))
-            .collect();
-        columns
+            .collect()
     };
     (0..batch.num_rows()).map(row).collect()
 }

@@ -34,6 +34,8 @@ const fn rule(id: &'static str, judge: Judge) -> Rule {
 struct TokenOften;
 struct AddressOften;
 
+/// Token, gateway and API.
+type Key = ([u8; 32], Option<String>, Option<String>);
 type First = (Option<UtcMicros>, Option<String>, Option<i64>, Option<i64>);
 
 /// Accepted uses of a token at an API.
@@ -46,11 +48,11 @@ struct Uses {
 
 #[derive(Default, Serialize, Deserialize)]
 struct TokenOftenState {
-    uses: Vec<(([u8; 32], Option<String>, Option<String>), Uses)>,
+    uses: Vec<(Key, Uses)>,
 }
 
 impl TokenOftenState {
-    fn add(&mut self, key: ([u8; 32], Option<String>, Option<String>), uses: Uses) {
+    fn add(&mut self, key: Key, uses: Uses) {
         let Some((_, mine)) = self.uses.iter_mut().find(|(known, _)| *known == key) else {
             self.uses.push((key, uses));
             return;
@@ -105,21 +107,20 @@ impl RunState for TokenOftenState {
 
     fn conclude(self: Box<Self>) -> Conclusion {
         let often = self.uses.into_iter().filter(|(_, uses)| uses.count >= 3);
-        let finding =
-            |((token, gateway, api), uses): (([u8; 32], Option<String>, Option<String>), Uses)| RunFinding {
-                subject: None,
-                token: Some(Fingerprint(token)),
-                gateway,
-                api,
-                severity: Severity::Medium,
-                evidence: Evidence::new("The token was accepted often.").fact("uses", uses.count),
-                uses: Some(RunUses {
-                    outcome: Outcome::Accepted,
-                    count: uses.count,
-                    seen: uses.first.0.zip(uses.last),
-                    first: (uses.first.1, uses.first.2, uses.first.3),
-                }),
-            };
+        let finding = |((token, gateway, api), uses): (Key, Uses)| RunFinding {
+            subject: None,
+            token: Some(Fingerprint(token)),
+            gateway,
+            api,
+            severity: Severity::Medium,
+            evidence: Evidence::new("The token was accepted often.").fact("uses", uses.count),
+            uses: Some(RunUses {
+                outcome: Outcome::Accepted,
+                count: uses.count,
+                seen: uses.first.0.zip(uses.last),
+                first: (uses.first.1, uses.first.2, uses.first.3),
+            }),
+        };
         Conclusion { findings: often.map(finding).collect(), downgrades: Vec::new() }
     }
 

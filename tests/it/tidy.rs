@@ -99,7 +99,7 @@ fn imported(code: &str) -> Vec<String> {
     let mut names = Vec::new();
     for root in ["crate::", "tokentrail::"] {
         for (at, _) in code.match_indices(root) {
-            if code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') || code[..at].ends_with("$") {
+            if code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') || code[..at].ends_with('$') {
                 continue;
             }
             let rest = &code[at + root.len()..];
