@@ -2,12 +2,14 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::{env, fs};
 
 const FAMILIES: [&str; 7] = ["form", "signature", "time", "tenant", "audience", "authorization", "behaviour"];
 
 fn main() {
     println!("cargo::rerun-if-changed=src/rules");
+    name_commit();
     let mut table = String::from("&[\n");
     for family in FAMILIES {
         let folder = Path::new("src/rules").join(family);
@@ -23,5 +25,18 @@ fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("rules.rs");
     if let Err(error) = fs::write(&out, table) {
         println!("cargo::error=cannot write {}: {error}", out.display());
+    }
+}
+
+/// Tells `run.json` the commit of a release build; a debug build would only be compiled again at every commit.
+fn name_commit() {
+    if env::var("PROFILE").is_ok_and(|profile| profile == "release") && Path::new(".git").exists() {
+        for file in [".git/HEAD", ".git/logs/HEAD"] {
+            println!("cargo::rerun-if-changed={file}");
+        }
+        let commit = Command::new("git").args(["rev-parse", "HEAD"]).output();
+        if let Some(commit) = commit.ok().filter(|commit| commit.status.success()) {
+            println!("cargo::rustc-env=TOKENTRAIL_COMMIT={}", String::from_utf8_lossy(&commit.stdout).trim());
+        }
     }
 }

@@ -8,6 +8,7 @@ pub(super) use values::{fingerprint, nearest, unknown_rule};
 
 use super::exit::EXIT_CODES;
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use std::path::Path;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -122,9 +123,21 @@ pub(super) struct GenerateArgs {
     /// Signing keys in use
     #[arg(long, value_name = "N")]
     pub(super) kids: Option<u32>,
-    /// Captures in the key archive
+    /// Captures of each key source in the archive
     #[arg(long, value_name = "N")]
     pub(super) captures: Option<u32>,
+    /// APIs in the policy
+    #[arg(long, value_name = "N")]
+    pub(super) apis: Option<u32>,
+    /// Algorithm of the signatures: RS256 or ES256 (random keys: not the same bytes again)
+    #[arg(long, value_name = "ALG")]
+    pub(super) alg: Option<String>,
+    /// Compress the logs
+    #[arg(long)]
+    pub(super) gzip: bool,
+    /// Keep keys and signatures in this file, or take them from it, so that making the corpus again costs no signing
+    #[arg(long, value_name = "FILE")]
+    pub(super) token_bank: Option<PathBuf>,
     /// Directory to write to; absent or empty
     #[arg(short, long, value_name = "DIR", default_value = "tokentrail-demo")]
     pub(super) output: PathBuf,
@@ -166,9 +179,8 @@ pub(super) enum KeysCommand {
 pub(super) enum PolicyCommand {
     /// Check a policy and the files that it includes
     Check {
-        /// The policy
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
+        #[command(flatten)]
+        policy: PolicyFile,
         #[command(flatten)]
         listing: ListingArgs,
     },
@@ -181,12 +193,30 @@ pub(super) enum PolicyCommand {
     Schema,
 }
 
+/// The policy that a command is about, with or without the flag that `audit` has for it.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub(super) struct PolicyFile {
+    /// The policy
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// The same
+    #[arg(long = "policy", value_name = "FILE")]
+    policy: Option<PathBuf>,
+}
+
+impl PolicyFile {
+    /// Where it lies.
+    pub(super) fn path(&self) -> &Path {
+        self.file.as_deref().or(self.policy.as_deref()).unwrap_or(Path::new(""))
+    }
+}
+
 /// `policy explain`
 #[derive(Args, Debug)]
 pub(super) struct ExplainArgs {
-    /// The policy
-    #[arg(value_name = "FILE")]
-    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) policy: PolicyFile,
     /// Gateway of the request
     #[arg(long, value_name = "NAME")]
     pub(super) gateway: Option<String>,

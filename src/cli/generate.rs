@@ -7,6 +7,7 @@ use tokentrail::generate;
 use tokentrail::generate::GenerateError;
 use tokentrail::generate::LogFormat;
 use tokentrail::generate::Plan;
+use tokentrail::generate::Signing;
 use tokentrail::sink::{counted, grouped, visible};
 
 /// Writes a corpus and says what is in it.
@@ -25,7 +26,15 @@ pub(super) fn run(args: &GenerateArgs, console: Console) -> Outcome {
         tenants: args.tenants.unwrap_or(usual.tenants),
         kids: args.kids.unwrap_or(usual.kids),
         captures: args.captures.unwrap_or(usual.captures),
-        ..usual
+        apis: args.apis.unwrap_or(usual.apis),
+        alg: match &args.alg {
+            Some(name) => Signing::parse(name)
+                .ok_or_else(|| Failure::say(format!("--alg {name}: write RS256 or ES256")))?,
+            None => usual.alg,
+        },
+        gzip: args.gzip,
+        token_bank: args.token_bank.clone(),
+        out: usual.out,
     };
     let made = generate::generate(&plan).map_err(|error| match error {
         GenerateError::File { .. } | GenerateError::Key { .. } => Failure::output(error),

@@ -36,6 +36,7 @@ pub(crate) fn main() -> ExitCode {
         Err(error) => return refuse(&error).into(),
     };
     let console = Console::new(&cli.messages);
+    trace(cli.messages.verbose);
     match run(cli.command, console) {
         Ok(exit) => exit.into(),
         Err(failure) => {
@@ -43,6 +44,16 @@ pub(crate) fn main() -> ExitCode {
             failure.exit.into()
         }
     }
+}
+
+/// Shows the library's own diagnostics from `-vv` on. They never hold input but for redacted sources.
+fn trace(verbose: u8) {
+    let level = match verbose {
+        0 | 1 => return,
+        2 => tracing::Level::DEBUG,
+        _ => tracing::Level::TRACE,
+    };
+    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(false).init();
 }
 
 fn run(command: Command, console: Console) -> Outcome {

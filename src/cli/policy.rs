@@ -11,12 +11,13 @@ use tokentrail::policy;
 use tokentrail::policy::Explanation;
 use tokentrail::policy::Policy;
 use tokentrail::policy::Request;
+use tokentrail::rules;
 use tokentrail::sink::{Align, counted, table, visible};
 
 /// Runs a command of `policy`.
 pub(super) fn run(command: &PolicyCommand, console: Console) -> Outcome {
     match command {
-        PolicyCommand::Check { file, listing } => check(file, listing.format, console),
+        PolicyCommand::Check { policy, listing } => check(policy.path(), listing.format, console),
         PolicyCommand::Explain(args) => explain(args, console),
         PolicyCommand::Schema => console::print_json(&policy::schema()),
     }
@@ -50,6 +51,15 @@ pub(super) fn notices(policy: &Policy, console: Console) {
     for notice in policy.notices() {
         console.note(&format!("note: {}\n", visible(&notice.to_string())));
     }
+    for (index, accept) in policy.accepts().iter().enumerate() {
+        if rules::find(&accept.rule).is_none() {
+            let place = policy.accept_place(index).map(ToString::to_string).unwrap_or_default();
+            let rule = visible(&accept.rule);
+            console.note(&format!(
+                "note: {place}: this version has no rule {rule}, so the exception never applies\n"
+            ));
+        }
+    }
 }
 
 /// A policy in a few lines.
@@ -68,7 +78,7 @@ pub(super) fn described(policy: &Policy) -> String {
 }
 
 fn explain(args: &ExplainArgs, console: Console) -> Outcome {
-    let policy = load(&args.file)?;
+    let policy = load(args.policy.path())?;
     notices(&policy, console);
     let path = args.path.as_deref().map(|path| path.split('?').next().unwrap_or(path));
     let request = Request {

@@ -75,7 +75,13 @@ impl KeyHistory {
     ///
     /// See [`KeysError`].
     pub fn load(directory: &Path) -> Result<Self, KeysError> {
-        Archive::read(directory).map(Self::new)
+        let archive = Archive::read(directory)?;
+        tracing::debug!(
+            captures = archive.captures.len(),
+            metadata = archive.metadata.len(),
+            "key archive read"
+        );
+        Ok(Self::new(archive))
     }
 
     /// Joins what an archive holds.

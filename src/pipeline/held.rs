@@ -56,6 +56,7 @@ impl Store {
             Some(file) => file,
             none => none.insert(tempfile::tempfile_in(&self.directory)?),
         };
+        tracing::debug!(bytes = bytes.len(), "rows wait in a file");
         let held = Held::There { at: self.end, length: bytes.len() };
         file.seek(SeekFrom::Start(self.end))?;
         file.write_all(&bytes)?;
