@@ -7,11 +7,13 @@ use super::{Engine, Input, Partial, Rows};
 use crate::facts::Position;
 use crate::record::{Format, LoggedTime, Record, TimeIs, TokenField};
 use crate::time::UtcMicros;
+use crate::time::Zone;
+use crate::time::parse::{self, Stamp};
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryViewArray, Int64Array, ListArray, RecordBatch, StringViewArray,
 };
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Int64Type, TimeUnit};
 use arrow::error::ArrowError;
 use bumpalo::Bump;
 use std::sync::Arc;
@@ -137,7 +139,7 @@ impl Places {
 /// A batch's columns by role.
 struct Columns {
     places: Places,
-    time: Option<ArrayRef>,
+    time: Option<Int64Array>,
     duration: Option<Int64Array>,
     status: Option<Int64Array>,
     token: Tokens,
@@ -210,7 +212,7 @@ impl Columns {
         let place = self.token_source.text(row).unwrap_or("token");
         let fields = self.token.values(row).map(|value| TokenField { place, value });
         let record = Record {
-            time: self.time.as_ref().and_then(|times| instant(times, row)),
+            time: long(self.time.as_ref(), row).map(|at| LoggedTime { at: UtcMicros(at), is: TimeIs::Start }),
             duration: long(self.duration.as_ref(), row),
             status: long(self.status.as_ref(), row).and_then(|status| i32::try_from(status).ok()),
             method: method.text(row),
@@ -338,14 +340,26 @@ fn long(column: Option<&Int64Array>, row: usize) -> Option<i64> {
     column.filter(|column| !column.is_null(row)).map(|column| column.value(row))
 }
 
-fn times(column: &ArrayRef) -> Result<ArrayRef, BatchError> {
-    let micros = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+/// Instants in microseconds. A timestamp with a zone is an instant whatever the zone; one without is read as UTC.
+fn times(column: &ArrayRef) -> Result<Int64Array, BatchError> {
+    use TimeUnit::{Microsecond, Millisecond, Nanosecond, Second};
+    let raw = || -> Result<Int64Array, ArrowError> {
+        Ok(cast(column, &DataType::Int64)?.as_primitive::<Int64Type>().clone())
+    };
+    let scaled = |factor: i64| -> Result<Int64Array, ArrowError> {
+        Ok(raw()?.iter().map(|time| time.and_then(|time| time.checked_mul(factor))).collect())
+    };
     match column.data_type() {
-        DataType::Timestamp(..)
-        | DataType::Utf8
-        | DataType::LargeUtf8
-        | DataType::Utf8View
-        | DataType::Null => Ok(cast(column, &micros)?),
+        DataType::Timestamp(Second, _) => Ok(scaled(1_000_000)?),
+        DataType::Timestamp(Millisecond, _) => Ok(scaled(1000)?),
+        DataType::Timestamp(Microsecond, _) => Ok(raw()?),
+        DataType::Timestamp(Nanosecond, _) => {
+            Ok(raw()?.iter().map(|time| time.map(|time| time.div_euclid(1000))).collect())
+        }
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => {
+            let texts = texts_of("time", column)?;
+            Ok(texts.iter().map(|text| text.and_then(instant_of)).collect())
+        }
         found => Err(BatchError::Type {
             column: "time",
             found: found.clone(),
@@ -354,7 +368,9 @@ fn times(column: &ArrayRef) -> Result<ArrayRef, BatchError> {
     }
 }
 
-fn instant(times: &ArrayRef, row: usize) -> Option<LoggedTime> {
-    let times = times.as_primitive_opt::<TimestampMicrosecondType>()?;
-    (!times.is_null(row)).then(|| LoggedTime { at: UtcMicros(times.value(row)), is: TimeIs::Start })
+fn instant_of(text: &str) -> Option<i64> {
+    match parse::rfc3339(text.trim_ascii().as_bytes())? {
+        Stamp::Utc(at) => Some(at.0),
+        Stamp::Civil(civil) => Zone::Assumed.instant(civil).map(|at| at.0),
+    }
 }
