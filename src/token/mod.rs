@@ -31,19 +31,17 @@ impl Token {
     /// Takes a value apart. Never fails: every text has a form.
     pub fn parse(value: &str) -> Self {
         let form = Form::of(value);
-        let mut token = Self { fingerprint: raw_fingerprint(value), form, header: None, claims: None };
+        let fingerprint = form.jws().and_then(|jws| jws.fingerprint(value));
+        let fingerprint = fingerprint.unwrap_or_else(|| fingerprint_of(&[value.as_bytes()]));
+        let mut token = Self { form, fingerprint, header: None, claims: None };
         match &token.form {
             Form::Jws(jws) => {
                 token.header = jws.header.decoded().map(read_header);
                 token.claims = jws.payload.decoded().map(read_claims);
-                if let Some(fingerprint) = jws.fingerprint(value) {
-                    token.fingerprint = fingerprint;
-                }
             }
-            Form::Jwe { header } | Form::FiveParts { header } => {
+            Form::Jwe { header } | Form::FiveParts { header } | Form::Truncated { header, .. } => {
                 token.header = header.decoded().map(read_header);
             }
-            Form::Truncated { header, .. } => token.header = header.decoded().map(read_header),
             Form::Opaque => {}
         }
         if let (Form::Truncated { payload: Some(payload), .. }, None) = (&token.form, &token.claims) {
@@ -70,10 +68,6 @@ fn read_header(bytes: &[u8]) -> Result<Header, JsonError> {
 
 fn read_claims(bytes: &[u8]) -> Result<Claims, JsonError> {
     json::parse_object(&mut bytes.to_vec(), limits::TOKEN_JSON_DEPTH_MAX).map(Claims::new)
-}
-
-fn raw_fingerprint(value: &str) -> Fingerprint {
-    fingerprint_of(&[value.as_bytes()])
 }
 
 /// SHA-256 over some pieces in a row.
