@@ -12,7 +12,7 @@ use tokentrail::rules::{RULES, Rule};
 
 /// A corpus on disk.
 pub struct Corpus {
-    folder: tempfile::TempDir,
+    folder: PathBuf,
 }
 
 /// The corpus of a format: some thousand lines, one token in five misused.
@@ -26,7 +26,9 @@ pub fn corpus(format: LogFormat) -> &'static Corpus {
         LogFormat::EnvoyJson => &ENVOY,
     };
     place.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
+        // Below target/, because what a static holds is never dropped; the last run's is cleared away here.
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("corpus-{}", format.name()));
+        drop(fs::remove_dir_all(&folder));
         let plan = Plan {
             lines: 3_000,
             seed: 7,
@@ -35,7 +37,7 @@ pub fn corpus(format: LogFormat) -> &'static Corpus {
             misuse: 0.2,
             tenants: 3,
             kids: 2,
-            ..Plan::new(folder.path().join("corpus"))
+            ..Plan::new(&folder)
         };
         generate(&plan).unwrap();
         Corpus { folder }
@@ -45,7 +47,7 @@ pub fn corpus(format: LogFormat) -> &'static Corpus {
 impl Corpus {
     /// A file or folder of the corpus.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join("corpus").join(name)
+        self.folder.join(name)
     }
 
     /// The `formats.toml`, if the corpus needs one.

@@ -26,7 +26,7 @@ pub fn tokentrail() -> Command {
 
 /// `tokentrail audit ARGS -o …`, in a folder.
 pub fn audit_in<A: AsRef<std::ffi::OsStr>>(folder: &Path, args: impl IntoIterator<Item = A>) -> Audited {
-    let out = tempfile::tempdir().unwrap();
+    let out = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let mut command = tokentrail();
     command.current_dir(folder).arg("audit").args(args).arg("-o").arg(out.path().join("out"));
     let output = command.output().unwrap();
