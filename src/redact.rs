@@ -3,6 +3,7 @@
 use crate::codec::base64url;
 use crate::limits;
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 
 /// SHA-256 of a token: the only form in which a token is ever written.
@@ -86,6 +87,73 @@ pub fn cell<'t>(text: &'t str, secrets: &[&str]) -> Cow<'t, str> {
     Cow::Owned(cut(&clean, limits::CELL_BYTES_MAX).to_owned())
 }
 
+/// The texts that must not stand in any cell of a record: its tokens, their payloads and signatures.
+///
+/// A record may carry thousands of tokens if somebody wants it to; an index over their first bytes keeps the search linear.
+#[derive(Debug, Default)]
+pub struct Secrets<'s> {
+    few: Vec<&'s str>,
+    many: HashMap<&'s [u8], Vec<&'s str>>,
+}
+
+/// So many secrets are searched one by one.
+const SECRETS_FEW: usize = 8;
+
+impl<'s> Secrets<'s> {
+    /// Secrets; those that are too short to matter are left out.
+    pub fn new(mut secrets: Vec<&'s str>) -> Self {
+        secrets.retain(|secret| secret.len() >= limits::REDACTED_BYTES_MIN);
+        if secrets.len() <= SECRETS_FEW {
+            return Self { few: secrets, many: HashMap::new() };
+        }
+        let mut many: HashMap<&[u8], Vec<&str>> = HashMap::new();
+        for secret in secrets {
+            let head = secret.as_bytes().get(..limits::REDACTED_BYTES_MIN).unwrap_or_default();
+            many.entry(head).or_default().push(secret);
+        }
+        for same in many.values_mut() {
+            same.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+            same.dedup();
+        }
+        Self { few: Vec::new(), many }
+    }
+
+    /// [`cell`] without these secrets.
+    pub fn cell<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.many.is_empty() {
+            return cell(text, &self.few);
+        }
+        match self.without_many(text) {
+            Some(clean) => Cow::Owned(cell(&clean, &[]).into_owned()),
+            None => cell(text, &[]),
+        }
+    }
+
+    /// `None` if nothing had to be removed.
+    fn without_many(&self, text: &str) -> Option<String> {
+        let mut out: Option<String> = None;
+        let (mut kept, mut at) = (0, 0);
+        while let Some(head) = text.as_bytes().get(at..at + limits::REDACTED_BYTES_MIN) {
+            let rest = text.as_bytes().get(at..).unwrap_or_default();
+            let same = self.many.get(head).into_iter().flatten();
+            match same.into_iter().find(|secret| rest.starts_with(secret.as_bytes())) {
+                Some(secret) => {
+                    let out = out.get_or_insert_default();
+                    out.push_str(text.get(kept..at).unwrap_or_default());
+                    out.push_str("***");
+                    at += secret.len();
+                    kept = at;
+                }
+                None => at += 1,
+            }
+        }
+        out.map(|mut out| {
+            out.push_str(text.get(kept..).unwrap_or_default());
+            out
+        })
+    }
+}
+
 /// The longest prefix of at most `bytes_max` bytes that ends at a character.
 pub fn cut(text: &str, bytes_max: usize) -> &str {
     text.get(..text.floor_char_boundary(bytes_max)).unwrap_or(text)
@@ -163,6 +231,18 @@ mod tests {
         assert_eq!(redact(&format!("host.{token}"), &[]), "host.***");
         assert_eq!(redact("ewogICJhbGci.x", &[]), "***");
         assert_eq!(redact("x c2lnbmF0dXJlc2ln y", &["c2lnbmF0dXJlc2ln"]), "x *** y");
+    }
+
+    #[test]
+    fn many_secrets_are_removed_like_few() {
+        let secrets: Vec<String> = (0..40).map(|at| format!("{at:016}{}", "x".repeat(at))).collect();
+        let text: String = secrets.iter().map(|secret| format!("\u{e9}{secret},")).collect();
+        let expected = "\u{e9}***,".repeat(40);
+        let many = Secrets::new(secrets.iter().map(String::as_str).collect());
+        assert_eq!(many.cell(&text), expected);
+        let few = Secrets::new(secrets.iter().take(3).map(String::as_str).collect());
+        assert_eq!(few.cell(&format!("a{}b", secrets[2])), "a***b");
+        assert_eq!(Secrets::default().cell("plain"), "plain");
     }
 
     #[test]

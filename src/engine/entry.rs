@@ -6,7 +6,7 @@ use crate::codec::json::Value;
 use crate::entra;
 use crate::facts::{Context, TokenFacts};
 use crate::findings::TokenCells;
-use crate::redact;
+use crate::redact::{self, Secrets};
 use crate::rules::kit::{Check, Judge};
 use crate::token::Token;
 use crate::verify::Signature;
@@ -36,7 +36,7 @@ impl Entry {
             .map(|(at, rule)| (at, rule.judge_token(&facts, context)))
             .filter(|(_, check)| *check != Check::Quiet)
             .collect();
-        let cells = cells(&facts, &secrets(value, &facts));
+        let cells = cells(&facts, &Secrets::new(secrets(value, &facts)));
         let key_source = key_source(&facts, context);
         Self { facts, checks, cells, key_source }
     }
@@ -52,15 +52,14 @@ pub(super) fn secrets<'v>(value: &'v str, facts: &TokenFacts) -> Vec<&'v str> {
     } else {
         secrets.extend(value.split('.').skip(1));
     }
-    secrets.retain(|secret| secret.len() >= crate::limits::REDACTED_BYTES_MIN);
     secrets
 }
 
 /// The columns of a token, redacted and cut.
-pub(super) fn cells(facts: &TokenFacts, secrets: &[&str]) -> TokenCells {
-    let cell = |text: Option<&str>| text.map(|text| redact::cell(text, secrets).into_owned());
+pub(super) fn cells(facts: &TokenFacts, secrets: &Secrets<'_>) -> TokenCells {
+    let cell = |text: Option<&str>| text.map(|text| secrets.cell(text).into_owned());
     let list = |items: Option<&Vec<String>>| {
-        items.map(|items| items.iter().map(|item| redact::cell(item, secrets).into_owned()).collect())
+        items.map(|items| items.iter().map(|item| secrets.cell(item).into_owned()).collect())
     };
     let mut cells = TokenCells::default();
     if let Some(header) = facts.header() {

@@ -4,9 +4,8 @@ use crate::codec::base64url;
 use crate::limits;
 use crate::redact;
 
-/// Bytes of a unit that are looked at: many times what is shown, so that what is cut off cannot begin in the middle of
-/// something that had to be removed.
-const HEAD_BYTES: usize = 64 << 10;
+/// Bytes of a unit that are looked at: many times what is shown, because what is removed makes room.
+const HEAD_BYTES: usize = 4 << 10;
 /// A run of base64url characters of this length may be the rest of a token whose beginning lies in another line.
 const RUN_BYTES: usize = 40;
 /// Authorization schemes whose credentials follow after white space (RFC 9110 section 11.6.2).
@@ -23,41 +22,43 @@ pub(super) fn of(unit: &[u8]) -> String {
 
 /// Removes whatever follows a scheme word, up to the next quote, space or end.
 fn without_credentials(text: &str) -> String {
-    let lower = text.to_ascii_lowercase();
     let mut out = String::with_capacity(text.len());
-    let mut at = 0;
-    while let Some((start, end)) = next_scheme(&lower, at) {
-        let separator = |c: char| c.is_ascii_whitespace() || c == '+' || c == ':';
-        let rest = text.get(end..).unwrap_or_default();
-        let value = end + (rest.len() - rest.trim_start_matches(separator).len());
-        let spaced = value > end || lower.get(end..).is_some_and(|rest| rest.starts_with("%20"));
-        let stop = |c: char| c.is_ascii_whitespace() || matches!(c, '"' | '\'' | '\\');
-        let tail = text.get(value..).unwrap_or_default();
-        let length = tail.find(stop).unwrap_or(tail.len());
-        if spaced && length > 0 {
-            out.push_str(text.get(at..value).unwrap_or_default());
+    let mut rest = text;
+    let mut inside_word = false;
+    while let Some(first) = rest.chars().next() {
+        let scheme = if inside_word { None } else { scheme_of(rest) };
+        if let Some((kept, removed)) = scheme.and_then(|length| credentials_after(rest, length)) {
+            out.push_str(rest.get(..kept).unwrap_or_default());
             out.push_str("***");
-            at = value + length;
+            rest = rest.get(removed..).unwrap_or_default();
+            inside_word = false;
         } else {
-            out.push_str(text.get(at..end).unwrap_or_default());
-            at = end;
+            out.push(first);
+            inside_word = first.is_ascii_alphanumeric();
+            rest = rest.get(first.len_utf8()..).unwrap_or_default();
         }
-        debug_assert!(start < at);
     }
-    out.push_str(text.get(at..).unwrap_or_default());
     out
 }
 
-/// The next scheme word at a word's beginning, from `at` on.
-fn next_scheme(lower: &str, at: usize) -> Option<(usize, usize)> {
-    let rest = lower.get(at..)?;
-    let found =
-        SCHEMES.iter().flat_map(|scheme| rest.match_indices(scheme).map(|(start, word)| (start, word.len())));
-    let word_begins = |start: &usize| {
-        !rest.get(..*start).is_some_and(|before| before.ends_with(|c: char| c.is_ascii_alphanumeric()))
-    };
-    let (start, length) = found.filter(|(start, _)| word_begins(start)).min()?;
-    Some((at + start, at + start + length))
+/// Length of the scheme word that a text begins with, in any letter case.
+fn scheme_of(text: &str) -> Option<usize> {
+    let begins =
+        |scheme: &&str| text.get(..scheme.len()).is_some_and(|head| head.eq_ignore_ascii_case(scheme));
+    SCHEMES.iter().find(|scheme| begins(scheme)).map(|scheme| scheme.len())
+}
+
+/// Where the credentials behind a scheme word begin and end; `None` if nothing is behind it.
+fn credentials_after(text: &str, scheme: usize) -> Option<(usize, usize)> {
+    let behind = text.get(scheme..)?;
+    let value = behind.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '+' || c == ':');
+    if value.len() == behind.len() && !behind.starts_with("%20") {
+        return None;
+    }
+    let stop = |c: char| c.is_ascii_whitespace() || matches!(c, '"' | '\'' | '\\');
+    let length = value.find(stop).unwrap_or(value.len());
+    let start = text.len() - value.len();
+    (length > 0).then_some((start, start + length))
 }
 
 fn without_long_runs(text: &str) -> String {

@@ -8,7 +8,7 @@ use super::scan::Scanned;
 use crate::facts::{DataTenant, Facts, JudgedTime};
 use crate::findings::{OccurrenceRow, finding_id};
 use crate::limits;
-use crate::redact;
+use crate::redact::{self, Secrets};
 use crate::rules::kit::{Evidence, Rule, Severity};
 use crate::time::UtcMicros;
 use ring::digest;
@@ -29,7 +29,7 @@ pub(super) struct Place<'a> {
     pub(super) host: Option<Name>,
     scanned: &'a Scanned<'a>,
     entries: &'a [Arc<Entry>],
-    secrets: OnceCell<Vec<&'a str>>,
+    secrets: OnceCell<Secrets<'a>>,
     record_sha256: OnceCell<Option<String>>,
 }
 
@@ -77,18 +77,20 @@ impl<'a> Place<'a> {
     }
 
     /// The texts of the record's tokens that must not stand in any cell.
-    pub(super) fn secrets(&self) -> &[&'a str] {
+    pub(super) fn secrets(&self) -> &Secrets<'a> {
         self.secrets.get_or_init(|| {
             let hits = self.scanned.record.tokens.iter().zip(self.entries);
-            hits.flat_map(|(hit, entry)| entry::secrets(hit.value, &entry.facts)).collect()
+            Secrets::new(hits.flat_map(|(hit, entry)| entry::secrets(hit.value, &entry.facts)).collect())
         })
     }
 
     /// A text as it may be written.
     pub(super) fn cell<'t>(&self, text: &'t str) -> Cow<'t, str> {
         // Secrets are at least this long, so a shorter text can hold none.
-        let secrets = if text.len() < limits::REDACTED_BYTES_MIN { &[] } else { self.secrets() };
-        redact::cell(text, secrets)
+        if text.len() < limits::REDACTED_BYTES_MIN {
+            return redact::cell(text, &[]);
+        }
+        self.secrets().cell(text)
     }
 
     fn optional(&self, text: Option<&str>) -> Option<String> {

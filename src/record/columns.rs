@@ -5,6 +5,7 @@ use super::draft::ACCESS_TOKEN_PLACE;
 use super::query;
 use super::{Presence, Record, TokenHit};
 use bumpalo::Bump;
+use std::collections::HashSet;
 
 /// A value of a column that may hold tokens.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +46,8 @@ impl<'a> Record<'a> {
         self.status = self.status.filter(|code| (100..=999).contains(code));
         self.presence = presence;
         if presence == Presence::Present {
+            let mut seen = HashSet::new();
+            hits.retain(|hit| seen.insert(hit.value));
             self.tokens = arena.alloc_slice_copy(&hits);
         }
         self
@@ -56,9 +59,7 @@ fn take<'a>(field: TokenField<'a>, whole: &str, presence: &mut Presence, hits: &
     let cut = credential::is_cut_length(whole.len(), None);
     credential::read(field.value, false, &mut |found| {
         *presence = (*presence).min(found.presence());
-        if let Found::Token(value) = found
-            && !hits.iter().any(|known| known.value == value)
-        {
+        if let Found::Token(value) = found {
             hits.push(TokenHit { value, place: field.place, at_cut: cut && whole.ends_with(value) });
         }
     });

@@ -71,7 +71,16 @@ pub(super) fn detect(set: &FormatSet, source: &str, head: &[u8], forced: Option<
     if let Some((format, reason)) = found {
         return sample.detection(format, reason);
     }
-    sample.detection(set.scan(), "no known format; searched for tokens".to_owned())
+    // A format that nearly fits is the one that the user meant: dropping it without a word would hide what it shows.
+    let near = user().map(|format| (sample.resolved(format).percent, format.name.as_str())).max();
+    let reason = match near {
+        Some((percent, name)) if percent > 0 => format!(
+            "no known format; searched for tokens. Format {name} reads {percent} % of the first records, {ENOUGH} % are \
+             needed; --input-format {name} forces it"
+        ),
+        _ => "no known format; searched for tokens".to_owned(),
+    };
+    sample.detection(set.scan(), reason)
 }
 
 /// How well a format reads a sample; the order is by merit.

@@ -41,6 +41,14 @@ pub enum OutputError {
         /// Why.
         reason: &'static str,
     },
+    /// A place that is no directory of this machine.
+    #[error(
+        "output {path} is no local directory, and object stores are not written yet: name a directory with -o"
+    )]
+    Remote {
+        /// The place.
+        path: String,
+    },
     /// The file system refused.
     #[error("cannot {action} {path}: {error}")]
     Io {
@@ -89,6 +97,9 @@ impl OutputDir {
     ///
     /// If `path` holds something that is not an earlier result, or nothing can be made beside it.
     pub fn create(path: &Path) -> Result<Self, OutputError> {
+        if path.to_string_lossy().contains("://") {
+            return Err(OutputError::Remote { path: path.display().to_string() });
+        }
         let path = resolved(path)?;
         check(&path)?;
         let shown = || path.display().to_string();

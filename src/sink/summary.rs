@@ -63,7 +63,27 @@ fn warnings(manifest: &Manifest) -> Vec<String> {
         warnings.push(manifest.completeness.sentence.as_str().to_owned());
     }
     warnings.extend(unverified(manifest));
+    warnings.extend(searched(&manifest.inputs));
     warnings
+}
+
+/// Inputs of no known format: their tokens are judged, but hardly what was done with them.
+fn searched(inputs: &[Input]) -> Option<String> {
+    let scanned: Vec<&Input> = inputs
+        .iter()
+        .filter(|input| input.counts.tokens.present > 0)
+        .filter(|input| input.format.as_ref().is_some_and(|format| format.name.as_str() == "scan"))
+        .collect();
+    let first = scanned.first()?;
+    let others = match scanned.len() - 1 {
+        0 => String::new(),
+        others => format!(" and {}", counted(count(others), "other input")),
+    };
+    let why = first.format.as_ref().map_or("", |format| format.reason.as_str());
+    Some(format!(
+        "NO FORMAT FITS {}{others} ({why}): without status, host and path the outcomes are unknown and API rules cannot look.",
+        visible(first.source.as_str())
+    ))
 }
 
 /// One line of configuration for each gateway that logs no tokens.
@@ -202,7 +222,9 @@ fn problem_lines(problems: &[ProblemRow], view: View<'_>) -> String {
     let mut out = String::from("\nLook at these problems first\n");
     for problem in worst.iter().take(LISTED) {
         let outcome = problem.outcome.map_or("", crate::facts::Outcome::name);
-        let api = problem.api.as_deref().or(problem.gateway.as_deref()).unwrap_or("(no api)");
+        let api = problem.api.as_deref().unwrap_or("(no api)");
+        let place =
+            problem.gateway.as_ref().map_or_else(|| api.to_owned(), |gateway| format!("{api} at {gateway}"));
         let size = format!(
             "{}, {}",
             counted(u64::try_from(problem.count).unwrap_or(0), "request"),
@@ -211,7 +233,7 @@ fn problem_lines(problems: &[ProblemRow], view: View<'_>) -> String {
         let severity =
             paint(view, colour_of(problem.severity.name()), &format!("{:<8}", problem.severity.name()));
         let _ =
-            writeln!(out, "  {severity}  {}  {}  {outcome}  {size}", visible(&problem.rule), visible(api));
+            writeln!(out, "  {severity}  {}  {}  {outcome}  {size}", visible(&problem.rule), visible(&place));
         if !problem.cause.is_empty() {
             let _ = writeln!(out, "            {}", visible(&problem.cause));
         }

@@ -3,6 +3,8 @@
 use crate::codec::json::Object;
 use crate::facts::{Context, TokenFacts};
 use crate::rules::kit::{Check, Evidence, Reason, rule};
+use std::borrow::Cow;
+use std::collections::HashMap;
 
 /// Members that lenient validators read in any letter case.
 const SECURITY_MEMBERS: [&str; 11] =
@@ -51,12 +53,18 @@ fn check(token: &TokenFacts, _: Context<'_>) -> Check {
 
 /// The spellings of the first member that occurs more than once, in order of the text.
 fn duplicates(object: &Object) -> Option<Vec<&str>> {
-    object.members.iter().enumerate().find_map(|(at, (name, _))| {
-        let folded = SECURITY_MEMBERS.iter().any(|member| member.eq_ignore_ascii_case(name));
-        let same = |other: &str| if folded { other.eq_ignore_ascii_case(name) } else { other == name };
-        let later =
-            object.members.iter().skip(at + 1).map(|(other, _)| other.as_str()).filter(|other| same(other));
-        let spellings: Vec<_> = std::iter::once(name.as_str()).chain(later).collect();
-        (spellings.len() > 1).then_some(spellings)
-    })
+    let mut spellings: HashMap<Cow<'_, str>, Vec<&str>> = HashMap::new();
+    for (name, _) in &object.members {
+        spellings.entry(compared(name)).or_default().push(name);
+    }
+    let names = object.members.iter().map(|(name, _)| compared(name));
+    names.into_iter().find_map(|name| spellings.get(&name).filter(|found| found.len() > 1).cloned())
+}
+
+/// A name as it is compared: security members in any letter case.
+fn compared(name: &str) -> Cow<'_, str> {
+    match SECURITY_MEMBERS.iter().find(|member| member.eq_ignore_ascii_case(name)) {
+        Some(member) => Cow::Borrowed(member),
+        None => Cow::Borrowed(name),
+    }
 }
