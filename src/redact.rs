@@ -50,12 +50,12 @@ fn looks_like_a_jwt(text: &[u8]) -> bool {
 
 /// The first two bytes that are not white space, of what the first segment decodes to.
 fn opening(text: &[u8]) -> (Option<u8>, Option<u8>) {
-    let end = memchr::memchr2(b'.', b'%', text).unwrap_or(text.len());
-    let first = text.get(..end).unwrap_or_default();
     // Only these characters can begin the encoding of a brace or of white space (or are skipped by lenient decoders).
-    if !matches!(first.first(), Some(b'e' | b'C' | b'D' | b'I' | b'=' | b' ' | b'\t' | b'\r' | b'\n')) {
+    if !matches!(text.first(), Some(b'e' | b'C' | b'D' | b'I' | b'=' | b' ' | b'\t' | b'\r' | b'\n')) {
         return (None, None);
     }
+    let end = memchr::memchr3(b'.', b'%', b'\\', text).unwrap_or(text.len());
+    let first = text.get(..end).unwrap_or_default();
     let mut decoded = Vec::new();
     base64url::decode_prefix(first, &mut decoded);
     let mut visible = decoded.iter().copied().filter(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
@@ -181,7 +181,7 @@ fn redact_runs(text: &str) -> Option<String> {
     })
 }
 
-/// Where in a run a JWT begins: at its start, or right after a dot or `%2E` inside it (`host.eyJ...`).
+/// Where in a run a JWT begins: at its start, or right after a dot or an escape inside it (`host.eyJ...`, `token%3DeyJ...`).
 fn jwt_in_run(run: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
@@ -189,8 +189,8 @@ fn jwt_in_run(run: &[u8]) -> Option<usize> {
         if looks_like_a_jwt(rest) {
             return Some(at);
         }
-        let next = memchr::memchr2(b'.', b'%', rest)?;
-        at += next + if rest.get(next) == Some(&b'%') { 3 } else { 1 };
+        let next = memchr::memchr3(b'.', b'%', b'\\', rest)?;
+        at += next + rest.get(next..).map_or(1, escape).max(1);
     }
 }
 
@@ -208,11 +208,34 @@ fn run_end(bytes: &[u8], start: usize) -> usize {
     }
 }
 
-/// Bytes that the run takes at this place: 1 for the alphabet and dots, 3 for `%2E`, 0 outside a run.
+/// Bytes that the run takes at this place: 1 for the alphabet and dots, 3 or more for an encoded dot or other escape
+/// (`%2E`, `%252E`, `%3D`, `\x3d`, `\u003d`), behind which a token may begin as well; 0 outside a run.
 fn in_run(bytes: &[u8], at: usize) -> usize {
     match bytes.get(at..) {
-        Some([b'%', b'2', b'E' | b'e', ..]) => 3,
         Some([byte, ..]) if base64url::is_alphabet(*byte) || *byte == b'.' => 1,
+        Some(rest) => escape(rest),
+        None => 0,
+    }
+}
+
+/// Length of the escape that a text begins with; 0 if there is none.
+fn escape(text: &[u8]) -> usize {
+    let hex = |from: usize, digits: usize| {
+        text.get(from..from + digits).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    match text {
+        [b'%', rest @ ..] => {
+            // A percent sign that was encoded again: %25 any number of times, then the two digits.
+            let mut at = 0;
+            while rest.get(at..at + 2) == Some(b"25")
+                && rest.get(at + 2..at + 4).is_some_and(|d| d.iter().all(u8::is_ascii_hexdigit))
+            {
+                at += 2;
+            }
+            if hex(1 + at, 2) { 3 + at } else { 0 }
+        }
+        [b'\\', b'x', ..] if hex(2, 2) => 4,
+        [b'\\', b'u', ..] if hex(2, 4) => 6,
         _ => 0,
     }
 }
@@ -229,6 +252,10 @@ mod tests {
         let harmless = "plain words, eyes wide, /v1/exports on example.com until exp";
         assert_eq!(redact(harmless, &[]), harmless);
         assert_eq!(redact(&format!("host.{token}"), &[]), "host.***");
+        assert_eq!(redact(&format!("/cb%3Ftoken%3D{token}&x"), &[]), "/cb%3Ftoken%3D***&x");
+        assert_eq!(redact(&format!("/cb?a={}", token.replace('.', "%252E")), &[]), "/cb?a=***");
+        assert_eq!(redact(&format!("\\u003d{token}"), &[]), "\\u003d***");
+        assert_eq!(redact("100%25 of /a%20b%2Fc", &[]), "100%25 of /a%20b%2Fc");
         assert_eq!(redact("ewogICJhbGci.x", &[]), "***");
         assert_eq!(redact("x c2lnbmF0dXJlc2ln y", &["c2lnbmF0dXJlc2ln"]), "x *** y");
     }
@@ -236,7 +263,7 @@ mod tests {
     #[test]
     fn many_secrets_are_removed_like_few() {
         let secrets: Vec<String> = (0..40).map(|at| format!("{at:016}{}", "x".repeat(at))).collect();
-        let text: String = secrets.iter().map(|secret| format!("\u{e9}{secret},")).collect();
+        let text = secrets.iter().fold(String::new(), |text, secret| text + "\u{e9}" + secret + ",");
         let expected = "\u{e9}***,".repeat(40);
         let many = Secrets::new(secrets.iter().map(String::as_str).collect());
         assert_eq!(many.cell(&text), expected);

@@ -15,7 +15,9 @@ pub(super) struct Distinct {
 impl Distinct {
     /// Adds a value by its [`hash`].
     pub(super) fn add(&mut self, hash: u64) {
-        if self.overflown && self.least.last().is_some_and(|greatest| hash > *greatest) {
+        let full = self.least.len() >= DISTINCT_EXACT_MAX;
+        if full && self.least.last().is_some_and(|greatest| hash > *greatest) {
+            self.overflown = true;
             return;
         }
         self.least.insert(hash);
@@ -25,17 +27,12 @@ impl Distinct {
         }
     }
 
-    /// Adds everything that another set has seen.
+    /// Adds everything that another set has seen. Both may have dropped values, but none that belongs to the least of all.
     pub(super) fn merge(&mut self, other: &Self) {
-        self.overflown |= other.overflown;
         for hash in &other.least {
             self.add(*hash);
         }
-        if self.overflown {
-            while self.least.len() > DISTINCT_EXACT_MAX {
-                self.least.pop_last();
-            }
-        }
+        self.overflown |= other.overflown;
     }
 
     /// How many distinct values were added.
@@ -85,5 +82,17 @@ mod tests {
         };
         assert_eq!(merged(&[0, 1, 2, 3]), merged(&[3, 1, 0, 2]));
         assert_eq!(merged(&[0, 1, 2, 3]), of(0..1500));
+    }
+
+    #[test]
+    fn a_few_values_and_a_sketch_merge_alike_from_both_sides() {
+        let (few, sketch) = (of(0..3), of(10..20_000));
+        let (mut a, mut b) = (few.clone(), sketch.clone());
+        a.merge(&sketch);
+        b.merge(&few);
+        assert_eq!(a, b);
+        let mut all = of(0..3);
+        (10..20_000).for_each(|at| all.add(hash(&at.to_string())));
+        assert_eq!(a, all);
     }
 }

@@ -16,7 +16,9 @@ use crate::rules::kit::{Check, Evidence, Reason, Severity};
 use crate::rules::{self, Rule};
 use crate::time::UtcMicros;
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::collections::hash_map::Entry as MapEntry;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 impl Engine {
@@ -50,14 +52,17 @@ impl Engine {
         self.count_record(record, time, api, &place, partial);
         let data_tenant = self.data_tenant(record, settings, request);
         let outcome = Outcome::of(record.status, record.location);
-        let validation = self.validation(input);
+        let validation = self.validation(input, record.gateway);
         let principal = settings
             .and_then(|settings| settings.authorizes_on.as_deref())
             .and_then(|role| role_of(record, role));
         let mut not_evaluable = false;
         let rows_before = rows.occurrences.len();
+        let mut seen = HashSet::new();
         for entry in entries {
-            if !entry::passes(&self.filters, &entry.facts) {
+            // Two spellings of one token are one use.
+            let repeated = entries.len() > 1 && !seen.insert(entry.facts.token.fingerprint);
+            if repeated || !entry::passes(&self.filters, &entry.facts) {
                 continue;
             }
             let signature = &entry.facts.signature;
@@ -108,7 +113,10 @@ impl Engine {
         time.is_none_or(|time| filters.period.contains(time.at))
             && named(&filters.gateway, gateway)
             && named(&filters.api, api)
-            && named(&filters.ip, record.client_ip)
+            && (filters.ip.is_empty()
+                || record
+                    .client_ip
+                    .is_some_and(|address| filters.ip.iter().any(|wanted| same_address(wanted, address))))
             && (!self.filters_tokens || entries.iter().any(|entry| entry::passes(filters, &entry.facts)))
     }
 
@@ -387,6 +395,14 @@ fn token_number(facts: &Facts<'_>, entry: &Entry, place: &Place<'_>, partial: &m
         summary.merge_cells(&entry::cells(facts.token, place.secrets()));
     }
     number
+}
+
+/// True if two texts name the same address; texts that are none are compared as they stand.
+fn same_address(a: &str, b: &str) -> bool {
+    match (a.parse::<IpAddr>(), b.parse::<IpAddr>()) {
+        (Ok(a), Ok(b)) => a.to_canonical() == b.to_canonical(),
+        _ => a == b,
+    }
 }
 
 /// The value of a role of a record, by its name.

@@ -262,8 +262,10 @@ impl Engine {
         Verifier::new(self.keys.as_deref())
     }
 
-    fn validation(&self, input: &Input) -> &Validation {
-        let gateway = input.gateway.as_ref().map(|(id, _)| *id);
-        self.policy.as_ref().map_or(&self.no_validation, |policy| policy.validation(gateway))
+    /// What is enforced where a record comes from: the input's gateway, else the one that the record names.
+    fn validation(&self, input: &Input, named: Option<&str>) -> &Validation {
+        let Some(policy) = &self.policy else { return &self.no_validation };
+        let of_input = input.gateway.as_ref().map(|(id, _)| *id);
+        policy.validation(of_input.or_else(|| policy.gateway_named(named?)))
     }
 }

@@ -123,7 +123,11 @@ fn gateways(engine: &Engine, partial: &Partial) -> BTreeMap<String, GatewayTotal
 fn longest_gap(engine: &Engine, mut minutes: Vec<(i64, i64)>) -> Option<i64> {
     minutes.sort_unstable();
     let (first, last) = (minutes.first()?.0, minutes.last()?.1);
-    let between = minutes.iter().zip(minutes.iter().skip(1)).map(|((_, end), (start, _))| start - end).max();
+    let between = minutes
+        .iter()
+        .zip(minutes.iter().skip(1))
+        .map(|((_, end), (start, _))| start.saturating_sub(*end))
+        .max();
     let period = engine.filters.period;
     let before = period.since.map(|since| first.saturating_sub(since.0));
     let after = period.until.map(|until| until.0.saturating_sub(last));

@@ -122,7 +122,8 @@ impl<R: BufRead> Read for Zstd<R> {
             let mut output = OutBuffer::around(&mut *buffer);
             self.wanted = self.decoder.run(&mut input, &mut output)?;
             let (consumed, written) = (input.pos(), output.pos());
-            self.full = written == buffer.len();
+            // Zero means that the frame is finished and everything of it was handed out.
+            self.full = self.wanted != 0 && written == buffer.len();
             self.reader.consume(consumed);
             if written > 0 {
                 return Ok(written);

@@ -67,7 +67,7 @@ fn authorizations<'a>(text: &'a str, take: &mut impl FnMut(Hit<'a>)) -> Presence
         }
         let is_bearer = value.get(..6).is_some_and(|word| word.eq_ignore_ascii_case("bearer"));
         credential::read(value, false, &mut |found| match found {
-            Found::Token(token) if redact::begins_like_a_jwt(token.as_bytes()) => {}
+            Found::Token(token) if is_found_by_its_beginning(token) => {}
             Found::Token(token) if is_bearer => {
                 let token = token.split([' ', ',', '\t']).next().unwrap_or(token);
                 presence = Presence::Present;
@@ -78,6 +78,12 @@ fn authorizations<'a>(text: &'a str, take: &mut impl FnMut(Hit<'a>)) -> Presence
         });
     }
     presence
+}
+
+/// True for a token that the search for `eyJ` takes; one with another beginning or an odd header is known by its scheme.
+fn is_found_by_its_beginning(token: &str) -> bool {
+    let run = token.get(..run_end(token.as_bytes(), 0)).unwrap_or(token);
+    token.starts_with("eyJ") && (run.contains(['%', '\\']) || is_token(one_dot_less(run), true))
 }
 
 /// True if a token can begin behind this text: not inside of another word, but behind an escape.
@@ -242,6 +248,15 @@ mod tests {
         for text in [format!("{{\"access_token\":\"{jwt}\"}}"), format!("id_token={jwt}"), format!("x{jwt}")]
         {
             assert_eq!(all(&text), (vec![], Presence::Absent), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_presented_token_with_an_odd_header_is_found() {
+        for header in ["{\n \"alg\":\"RS256\"}", "{\"kid\":\"x\"}"] {
+            let token = format!("{}.e30.c2lnbmF0dXJl", crate::codec::base64url::encode(header.as_bytes()));
+            let text = format!("GET / Authorization: Bearer {token} 200");
+            assert_eq!(all(&text), (vec![token], Presence::Present), "{text}");
         }
     }
 

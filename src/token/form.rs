@@ -43,16 +43,36 @@ pub struct Jws {
 }
 
 impl Jws {
+    fn read(value: &str) -> Self {
+        let [header, payload, signature] = parts(value);
+        Self {
+            header: Segment::read(value, header),
+            payload: Segment::read(value, payload),
+            signature: Segment::read(value, signature),
+        }
+    }
+
     /// The ASCII bytes that are signed: header, dot, payload (RFC 7515 section 5.2).
     pub fn signed<'v>(&self, value: &'v str) -> &'v [u8] {
         value.get(..self.payload.range.end).unwrap_or_default().as_bytes()
     }
 
     /// The fingerprint of three parts that decode, JSON or not.
-    pub(super) fn fingerprint(&self, value: &str) -> Option<Fingerprint> {
+    fn fingerprint(&self, value: &str) -> Option<Fingerprint> {
         self.header.decoded()?;
         self.payload.decoded()?;
         Some(fingerprint_of(&[self.signed(value), b".", self.signature.decoded()?]))
+    }
+}
+
+/// The fingerprint of three parts that decode, whatever they begin like; `None` for every other value.
+pub(super) fn fingerprint(value: &str, form: &Form) -> Option<Fingerprint> {
+    match form {
+        Form::Jws(jws) => jws.fingerprint(value),
+        Form::Opaque if memchr::memchr_iter(b'.', value.as_bytes()).take(3).count() == 2 => {
+            Jws::read(value).fingerprint(value)
+        }
+        _ => None,
     }
 }
 
@@ -104,14 +124,7 @@ impl Form {
         let dots = memchr::memchr_iter(b'.', value.as_bytes()).take(5).count();
         match (begins, dots) {
             (true, 0 | 1) => Self::truncated(value, Cut::Segments),
-            (true, 2) => {
-                let [header, payload, signature] = parts(value);
-                Self::Jws(Jws {
-                    header: Segment::read(value, header),
-                    payload: Segment::read(value, payload),
-                    signature: Segment::read(value, signature),
-                })
-            }
+            (true, 2) => Self::Jws(Jws::read(value)),
             (_, 4) => {
                 let [header] = parts(value);
                 let header = Segment::read(value, header);

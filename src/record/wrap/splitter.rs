@@ -1,8 +1,11 @@
 //! Cuts a stream of JSON values into units: the elements of `{"records":[…]}` and of arrays, and whole objects, whether they
 //! stand on lines of their own, back to back, or spread over many lines.
 
+mod envelope;
+
 use crate::limits;
 use crate::record::Reject;
+use envelope::Envelope;
 
 /// A unit, or a stretch of the stream that gives none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +50,8 @@ pub struct Splitter {
     /// Progress in recognising `"records"` at the first key of a top-level object.
     envelope: Envelope,
     first_newline: Option<usize>,
+    /// True right behind a newline.
+    at_line_start: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,18 +87,6 @@ enum Expect {
     CommaOrEnd,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Envelope {
-    /// The unit is no envelope.
-    No,
-    /// So many bytes of `"records"` have been seen.
-    Name(usize),
-    /// The name and perhaps the colon have been seen.
-    Named,
-}
-
-const NAME: &[u8] = b"\"records\"";
-
 impl Splitter {
     /// A cutter for one input; units above `unit_bytes_max` are rejected as too long.
     pub fn new(unit_bytes_max: usize) -> Self {
@@ -110,6 +103,7 @@ impl Splitter {
             expect: Expect::Value,
             envelope: Envelope::No,
             first_newline: None,
+            at_line_start: false,
         }
     }
 
@@ -152,6 +146,7 @@ impl Splitter {
                     from = at;
                 }
                 Step::Again => {
+                    self.held.clear();
                     self.length = 0;
                     from = at;
                 }
@@ -168,7 +163,7 @@ impl Splitter {
     /// Tells that the stream is over; `truncated` if the input broke off rather than ended.
     pub fn finish(&mut self, truncated: bool, emit: &mut dyn FnMut(Span, &[u8])) {
         let reject = match self.state {
-            State::Between | State::Tail { .. } => return,
+            State::Between | State::Tail { depth: 0, in_text: false, .. } => return,
             State::Garbage(reject) => reject,
             _ if self.length > self.unit_bytes_max => Reject::TooLong,
             _ if truncated => Reject::TruncatedInput,
@@ -190,6 +185,7 @@ impl Splitter {
     }
 
     fn pass(&mut self, byte: u8) {
+        self.at_line_start = byte == b'\n';
         self.offset += 1;
         if byte == b'\n' {
             self.line += 1;
@@ -204,8 +200,8 @@ impl Splitter {
 
     fn hold(&mut self, bytes: &[u8]) {
         let room = match self.state {
-            State::Between | State::Tail { .. } => 0,
-            State::Garbage(_) => limits::EXCERPT_BYTES_MAX,
+            State::Between => 0,
+            State::Garbage(_) | State::Tail { .. } => limits::EXCERPT_BYTES_MAX,
             _ => self.unit_bytes_max,
         };
         // Once bytes have been left out, those behind them would not be the span's.
@@ -308,6 +304,7 @@ impl Splitter {
                 self.around.pop();
                 if self.around.last() == Some(&Around::Tail) {
                     self.around.pop();
+                    self.envelope = Envelope::No;
                     self.begin(State::Tail { depth: 0, in_text: false, escaped: false });
                 }
                 Step::On
@@ -423,22 +420,39 @@ impl Splitter {
 
     /// Follows `"records":[` at the first key of a top-level object.
     fn watch_envelope(&mut self, byte: u8) {
-        self.envelope = match self.envelope {
-            Envelope::Name(seen) if NAME.get(seen) == Some(&byte) => {
-                if seen + 1 == NAME.len() {
-                    Envelope::Named
-                } else {
-                    Envelope::Name(seen + 1)
-                }
-            }
-            Envelope::Named if matches!(byte, b':' | b'[') && self.open.len() == 1 => Envelope::Named,
-            _ => Envelope::No,
-        };
+        let next = self.envelope.after(byte);
+        let outside = next == Envelope::Named && self.envelope == Envelope::Named && self.open.len() != 1;
+        self.envelope = if outside { Envelope::No } else { next };
+    }
+
+    /// Follows a further `"records":[` behind the first one; true at its bracket.
+    fn is_further_array(&mut self, byte: u8, in_text: bool) -> bool {
+        if self.envelope == Envelope::Named && byte == b'[' {
+            return true;
+        }
+        let white = self.envelope == Envelope::Named && byte.is_ascii_whitespace();
+        if !white {
+            let next = self.envelope.after(byte);
+            let begins = next == Envelope::No && byte == b'"' && !in_text;
+            self.envelope = if begins { Envelope::Name(1) } else { next };
+        }
+        false
     }
 
     /// Skips what stands between the array of an envelope and its closing brace.
     fn in_tail(&mut self, byte: u8, depth: usize, in_text: bool, escaped: bool) -> Step {
+        if depth == 0 && !escaped && self.is_further_array(byte, in_text) {
+            self.around.extend([Around::Tail, Around::Array]);
+            self.state = State::Between;
+            return Step::Drop;
+        }
         let (depth, in_text, escaped) = match byte {
+            // No JSON text holds a raw newline, and nothing inside of a container begins a line without indentation: the
+            // envelope was cut off, and what follows must not vanish in it.
+            b'\n' if in_text => return Step::End(Some(Reject::Json)),
+            b'{' if !in_text && depth > 0 && self.at_line_start => {
+                return Step::EndBefore(Some(Reject::Json));
+            }
             // An envelope that was cut off ends with its line at the latest when a new one begins.
             b'{' if !in_text && depth == 0 && self.first_newline.is_some() => {
                 self.state = State::Between;

@@ -43,6 +43,22 @@ fn units(stream: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_cut_tail_swallows_nothing() {
+    let one = r#"{"a":1}"#;
+    let next = format!("{{\"records\":[{one},{one}]}}\n");
+    for tail in [r#","trunc"#, r#","a":{"b":1"#, r#","a":[1,"x""#] {
+        let found = units(&format!("{{\"records\":[{one}]{tail}\n{next}{next}"));
+        assert_eq!(found.iter().filter(|unit| *unit == one).count(), 5, "{tail}: {found:?}");
+        assert_eq!(found.iter().filter(|unit| unit.starts_with("json: ")).count(), 1, "{tail}: {found:?}");
+    }
+    let cut = units(&format!("{{\"records\":[{one}],\"a\":{{\"b\""));
+    assert_eq!(cut.len(), 2, "{cut:?}");
+    assert!(cut[1].starts_with("json: "), "{cut:?}");
+    let twice = format!("{{\"records\":[{one}],\"x\":\"records\", \"records\" : [{one},{one}]}}{one}");
+    assert_eq!(units(&twice), [one; 4]);
+}
+
+#[test]
 fn envelopes_arrays_and_objects_are_cut() {
     let one = r#"{"a":"}\"{","b":[1,{"c":null}]}"#;
     for stream in [
