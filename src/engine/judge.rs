@@ -15,6 +15,8 @@ use crate::record::{Presence, Record};
 use crate::rules::kit::{Check, Evidence, Reason, Severity};
 use crate::rules::{self, Rule};
 use crate::time::UtcMicros;
+use crate::verify::Signature;
+use crate::verify::Verdict;
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::collections::hash_map::Entry as MapEntry;
@@ -53,9 +55,8 @@ impl Engine {
         let data_tenant = self.data_tenant(record, settings, request);
         let outcome = Outcome::of(record.status, record.location);
         let validation = self.validation(input, record.gateway);
-        let principal = settings
-            .and_then(|settings| settings.authorizes_on.as_deref())
-            .and_then(|role| role_of(record, role));
+        let authorizes_on = settings.and_then(|settings| settings.authorizes_on.as_deref());
+        let principal = authorizes_on.and_then(|role| role_of(record, role));
         let mut not_evaluable = false;
         let rows_before = rows.occurrences.len();
         let mut seen = HashSet::new();
@@ -65,12 +66,7 @@ impl Engine {
             if repeated || !entry::passes(&self.filters, &entry.facts) {
                 continue;
             }
-            let signature = &entry.facts.signature;
-            let verdict = if signature.by_request {
-                self.verifier().verdict_at(signature, time.map(|time| time.at))
-            } else {
-                signature.verdict
-            };
+            let verdict = self.verdict(&entry.facts.signature, time);
             let facts = Facts {
                 record,
                 position: scanned.position,
@@ -94,6 +90,15 @@ impl Engine {
         }
         if let Some(mine) = rows.occurrences.get_mut(rows_before..) {
             mine.sort_by(|a, b| (&a.rule, &a.token_sha256).cmp(&(&b.rule, &b.token_sha256)));
+        }
+    }
+
+    /// The verdict at a request; only where the token names no time does it depend on the request's.
+    fn verdict(&self, signature: &Signature, time: Option<JudgedTime>) -> Verdict {
+        if signature.by_request {
+            self.verifier().verdict_at(signature, time.map(|time| time.at))
+        } else {
+            signature.verdict
         }
     }
 

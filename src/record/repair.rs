@@ -270,6 +270,12 @@ fn low_surrogate(behind_u: &[u8]) -> bool {
 
 /// RFC 8259 section 6.
 fn is_number(text: &[u8]) -> bool {
+    // JSON allows numbers that no float holds, and the parser refuses them: such a number is kept as text.
+    let finite =
+        std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok()).is_some_and(f64::is_finite);
+    if !finite {
+        return false;
+    }
     let text = text.strip_prefix(b"-").unwrap_or(text);
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     if digits == 0 || (digits > 1 && text.first() == Some(&b'0')) {

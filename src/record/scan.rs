@@ -3,7 +3,6 @@
 use super::Presence;
 use super::credential::{self, Found};
 use crate::codec::base64url;
-use crate::redact;
 use crate::time::parse::{self, EpochUnit, Stamp};
 use bumpalo::Bump;
 use memchr::memmem;
@@ -254,7 +253,7 @@ mod tests {
     #[test]
     fn a_presented_token_with_an_odd_header_is_found() {
         for header in ["{\n \"alg\":\"RS256\"}", "{\"kid\":\"x\"}"] {
-            let token = format!("{}.e30.c2lnbmF0dXJl", crate::codec::base64url::encode(header.as_bytes()));
+            let token = format!("{}.e30.c2lnbmF0dXJl", base64url::encode(header.as_bytes()));
             let text = format!("GET / Authorization: Bearer {token} 200");
             assert_eq!(all(&text), (vec![token], Presence::Present), "{text}");
         }
