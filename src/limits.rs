@@ -12,6 +12,11 @@ pub const QUEUED_CHUNKS_PER_WORKER: usize = 3;
 pub const TOKEN_JSON_DEPTH_MAX: usize = 32;
 /// Distinct tokens that the verify-once memo holds before it evicts. At some 4 KB each this is about 1 GB.
 pub const MEMO_TOKENS_MAX: usize = 1 << 18;
+/// Longest token that the memo remembers, in bytes; a longer one is verified at each use. Entra's largest are some 15 KB,
+/// and a memo of entries of any size would be no bound on memory.
+pub const MEMO_TOKEN_BYTES_MAX: usize = 64 << 10;
+/// Items of a list column (`scp`, `roles`) that are written; no token needs as many.
+pub const LIST_ITEMS_MAX: usize = 1024;
 /// Keys of an authority that are tried when neither `kid` nor `x5t` names one (contract section 4).
 pub const FALLBACK_KEYS_MAX: usize = 64;
 /// Longest string that is written to any table, in bytes (contract section 7).

@@ -6,6 +6,7 @@ use crate::codec::json::Value;
 use crate::entra;
 use crate::facts::{Context, TokenFacts};
 use crate::findings::TokenCells;
+use crate::limits;
 use crate::redact::{self, Secrets};
 use crate::rules::kit::{Check, Judge};
 use crate::token::Token;
@@ -59,7 +60,9 @@ pub(super) fn secrets<'v>(value: &'v str, facts: &TokenFacts) -> Vec<&'v str> {
 pub(super) fn cells(facts: &TokenFacts, secrets: &Secrets<'_>) -> TokenCells {
     let cell = |text: Option<&str>| text.map(|text| secrets.cell(text).into_owned());
     let list = |items: Option<&Vec<String>>| {
-        items.map(|items| items.iter().map(|item| secrets.cell(item).into_owned()).collect())
+        items.map(|items| {
+            items.iter().take(limits::LIST_ITEMS_MAX).map(|item| secrets.cell(item).into_owned()).collect()
+        })
     };
     let mut cells = TokenCells::default();
     if let Some(header) = facts.header() {

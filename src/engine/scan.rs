@@ -3,6 +3,7 @@
 use super::entry::Entry;
 use super::{Engine, Input, Partial, Rows};
 use crate::facts::Position;
+use crate::limits;
 use crate::record::{Record, TokenHit};
 use crate::token::Token;
 use crate::verify::VerifyItem;
@@ -68,7 +69,9 @@ impl Engine {
         let made = unknown.iter().zip(tokens).zip(signatures);
         made.map(|((hit, token), signature)| {
             let entry = Arc::new(Entry::new(self, hit.value, token, signature));
-            self.memo.insert(hit.value, hit.at_cut, Arc::clone(&entry));
+            if hit.value.len() <= limits::MEMO_TOKEN_BYTES_MAX {
+                self.memo.insert(hit.value, hit.at_cut, Arc::clone(&entry));
+            }
             entry
         })
         .collect()
