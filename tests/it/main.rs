@@ -23,5 +23,6 @@ mod pipeline;
 mod result;
 mod rules;
 mod run_rules;
+mod second_judge;
 mod secrets;
 mod tidy;
