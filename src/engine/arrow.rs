@@ -241,10 +241,12 @@ impl Texts {
         batch.column_by_name(name).map(|column| texts_of(name, column)).transpose().map(Self)
     }
 
-    /// The text of a row; empty and `-` are absent.
+    /// The text of a row; what loggers write where there is no value is absent.
     fn text(&self, row: usize) -> Option<&str> {
         let column = self.0.as_ref()?;
-        (!column.is_null(row)).then(|| column.value(row)).filter(|text| !text.is_empty() && *text != "-")
+        (!column.is_null(row))
+            .then(|| column.value(row))
+            .filter(|text| !matches!(text.trim_ascii(), "" | "-" | "null"))
     }
 }
 

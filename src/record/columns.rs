@@ -31,7 +31,8 @@ impl<'a> Record<'a> {
         for text in [self.query, self.path].into_iter().flatten() {
             for raw in query::parameters(text, "access_token") {
                 let value = query::percent_decoded(raw, arena);
-                take(TokenField { place: ACCESS_TOKEN_PLACE, value }, "", &mut presence, &mut hits);
+                let whole = if text.ends_with(value) { text } else { "" };
+                take(TokenField { place: ACCESS_TOKEN_PLACE, value }, whole, &mut presence, &mut hits);
             }
         }
         self.scheme = self.scheme.or(url.scheme);
