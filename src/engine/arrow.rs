@@ -5,7 +5,7 @@ use super::lines::Scratch;
 use super::scan::Scanned;
 use super::{Engine, Input, Partial, Rows};
 use crate::facts::Position;
-use crate::record::{Format, LoggedTime, Record, TimeIs, TokenField};
+use crate::record::{Format, LoggedTime, Record, TimeIs, TokenField, is_absent};
 use crate::time::UtcMicros;
 use crate::time::Zone;
 use crate::time::parse::{self, Stamp};
@@ -244,9 +244,7 @@ impl Texts {
     /// The text of a row; what loggers write where there is no value is absent.
     fn text(&self, row: usize) -> Option<&str> {
         let column = self.0.as_ref()?;
-        (!column.is_null(row))
-            .then(|| column.value(row))
-            .filter(|text| !matches!(text.trim_ascii(), "" | "-" | "null"))
+        (!column.is_null(row)).then(|| column.value(row)).filter(|text| !is_absent(text))
     }
 }
 

@@ -1,7 +1,7 @@
 //! From a merged partial to the tables.
 
 use super::names::Names;
-use super::partial::{Detail, Finding, FindingKey, TokenSummary};
+use super::partial::{Finding, FindingKey, TokenSummary};
 use super::problems;
 use super::totals::Totals;
 use super::{Concluded, Engine, Partial};
@@ -102,7 +102,7 @@ impl Engine {
         let part = |part: &CausePart| {
             let (name, value) = match part {
                 CausePart::Aud => ("aud", token.cells.aud.as_deref()),
-                CausePart::Claim => ("claim", claim(&finding.detail)),
+                CausePart::Claim => ("claim", finding.detail.claim.as_deref()),
                 CausePart::Client => ("client", token.cells.client_id.as_deref()),
                 CausePart::Tid => ("tid", token.cells.tid.as_deref()),
             };
@@ -111,10 +111,6 @@ impl Engine {
         let parts: Vec<String> = rule.cause.iter().map(part).collect();
         redact::cell(&parts.join(", "), &[]).into_owned()
     }
-}
-
-fn claim(detail: &Detail) -> Option<&str> {
-    detail.claim.as_deref()
 }
 
 /// The /24 or /56 of an address; empty for anything that is none.
@@ -275,14 +271,13 @@ fn activity(partial: &Partial) -> Vec<ActivityRow> {
         })
         .collect();
     rows.sort_by(|a, b| {
-        let key = |row: &ActivityRow| (row.hour, row.outcome);
-        (key(a).0, &a.token_sha256, &a.gateway, &a.api, &a.client_ip, key(a).1).cmp(&(
-            key(b).0,
+        (a.hour, &a.token_sha256, &a.gateway, &a.api, &a.client_ip, a.outcome).cmp(&(
+            b.hour,
             &b.token_sha256,
             &b.gateway,
             &b.api,
             &b.client_ip,
-            key(b).1,
+            b.outcome,
         ))
     });
     rows

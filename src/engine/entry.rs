@@ -2,7 +2,6 @@
 //! rules, its columns written out. Made once, remembered, shared.
 
 use super::Engine;
-use crate::codec::json::Value;
 use crate::entra;
 use crate::facts::{Context, TokenFacts};
 use crate::findings::TokenCells;
@@ -107,7 +106,6 @@ fn key_source(facts: &TokenFacts, context: Context<'_>) -> Option<String> {
 pub(super) fn passes(filters: &super::Filters, facts: &TokenFacts) -> bool {
     let claims = facts.token.claims();
     let header = facts.header();
-    let text = |name: &str| claims.and_then(|claims| claims.member(name)).and_then(Value::as_text);
     let any = |wanted: &[String], value: Option<&str>| {
         wanted.is_empty()
             || value.is_some_and(|value| {
@@ -119,8 +117,8 @@ pub(super) fn passes(filters: &super::Filters, facts: &TokenFacts) -> bool {
     any(&filters.tid, claims.and_then(|claims| claims.tid.as_deref()))
         && any(&filters.oid, claims.and_then(|claims| claims.oid.as_deref()))
         && any(&filters.client, claims.and_then(|claims| claims.client_id.as_deref()))
-        && any(&filters.uti, text("uti"))
-        && any(&filters.sid, text("sid"))
+        && any(&filters.uti, claims.and_then(|claims| claims.uti.as_deref()))
+        && any(&filters.sid, claims.and_then(|claims| claims.sid.as_deref()))
         && any(&filters.kid, header.and_then(|header| header.kid.as_deref()))
         && (filters.token.is_empty()
             || filters.token.iter().any(|token| token.eq_ignore_ascii_case(&facts.sha256)))

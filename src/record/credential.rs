@@ -35,7 +35,7 @@ impl Found<'_> {
 }
 
 /// True for what loggers write where there is no value.
-pub(super) fn is_absent(text: &str) -> bool {
+pub(crate) fn is_absent(text: &str) -> bool {
     matches!(text.trim_ascii(), "" | "-" | "null")
 }
 

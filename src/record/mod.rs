@@ -20,6 +20,7 @@ mod template;
 pub mod wrap;
 
 pub use columns::TokenField;
+pub(crate) use credential::is_absent;
 pub use detect::{Detection, Framing};
 pub use errors::{FormatError, Place, Problem, TemplateProblem};
 pub use format::{Format, ReadScratch};
