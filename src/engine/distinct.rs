@@ -2,7 +2,7 @@
 //! estimate for any order of merging.
 
 use crate::limits::DISTINCT_EXACT_MAX;
-use ring::digest;
+use aws_lc_rs::digest;
 use std::collections::BTreeSet;
 
 /// A set of hash values of which at most [`DISTINCT_EXACT_MAX`] least ones are kept.

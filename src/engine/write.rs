@@ -11,7 +11,7 @@ use crate::limits;
 use crate::redact::{self, Secrets};
 use crate::rules::kit::{Evidence, Rule, Severity};
 use crate::time::UtcMicros;
-use ring::digest;
+use aws_lc_rs::digest;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::cell::OnceCell;

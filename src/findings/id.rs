@@ -1,7 +1,7 @@
 //! Stable ids: the first 16 bytes of a SHA-256 over the columns as written.
 
 use crate::redact;
-use ring::digest;
+use aws_lc_rs::digest;
 
 /// Id of a finding; absent values are empty.
 pub fn finding_id(

@@ -6,7 +6,7 @@ use super::world::{DAY, TRAFFIC_SECONDS, TRAFFIC_START, World};
 use crate::entra::PERSONAL_TENANT;
 use crate::redact;
 use crate::time::UtcMicros;
-use ring::digest;
+use aws_lc_rs::digest;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;

@@ -9,7 +9,7 @@ use super::mint::signature_characters;
 use super::plan::{GenerateError, Plan};
 use crate::codec::base64url;
 use crate::redact;
-use ring::digest;
+use aws_lc_rs::digest;
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};

@@ -2,9 +2,9 @@
 
 use crate::codec::base64url;
 use crate::redact;
+use aws_lc_rs::digest;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
-use ring::digest;
 
 /// A stream of choices.
 pub(super) struct Dice(ChaCha20Rng);

@@ -5,10 +5,10 @@ use super::dice::{Dice, stream};
 use super::plan::{GenerateError, Plan, Signing};
 use super::world::{DAY, TRAFFIC_SECONDS, TRAFFIC_START};
 use crate::codec::base64url;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{self, EcdsaKeyPair, KeyPair, RsaKeyPair};
+use aws_lc_rs::{digest, hmac};
 use rayon::prelude::*;
-use ring::rand::SystemRandom;
-use ring::signature::{self, EcdsaKeyPair, KeyPair, RsaKeyPair};
-use ring::{digest, hmac};
 use rsa::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey, LineEnding};
 use rsa::traits::PublicKeyParts;
 use rsa::{RsaPrivateKey, RsaPublicKey};
@@ -80,8 +80,7 @@ impl SigningKey {
             }
             Signing::Es256 => {
                 let rules = &signature::ECDSA_P256_SHA256_FIXED_SIGNING;
-                let pair = EcdsaKeyPair::from_pkcs8(rules, &pkcs8, &SystemRandom::new())
-                    .map_err(|error| error.to_string())?;
+                let pair = EcdsaKeyPair::from_pkcs8(rules, &pkcs8).map_err(|error| error.to_string())?;
                 // The point is uncompressed: 4, x, y (SEC 1, section 2.3.3).
                 let point = pair.public_key().as_ref();
                 let coordinate = |from, to| base64url::encode(point.get(from..to).unwrap_or_default());
@@ -109,7 +108,7 @@ impl SigningKey {
             Pair::Rsa(pair) => {
                 let padding: &dyn signature::RsaEncoding =
                     if sha512 { &signature::RSA_PKCS1_SHA512 } else { &signature::RSA_PKCS1_SHA256 };
-                let mut bytes = vec![0; pair.public().modulus_len()];
+                let mut bytes = vec![0; pair.public_modulus_len()];
                 pair.sign(padding, &random, message, &mut bytes).map_err(|error| error.to_string())?;
                 Ok(bytes)
             }

@@ -9,7 +9,7 @@ use super::spec::Spec;
 use super::world::World;
 use crate::codec::base64url;
 use crate::redact;
-use ring::digest;
+use aws_lc_rs::digest;
 use std::fmt::Write;
 
 /// Application id of Microsoft Graph, its audience in tokens.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::codec::base64url;
-use ring::{digest, signature};
+use aws_lc_rs::{digest, signature};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -11,7 +11,7 @@ use super::jwk::Material;
 use super::jwk::Unusable;
 use super::when::CaptureTime;
 use crate::redact;
-use ring::digest;
+use aws_lc_rs::digest;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashSet;

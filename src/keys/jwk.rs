@@ -4,7 +4,7 @@ use super::der;
 use crate::codec::base64url;
 use crate::codec::base64url::Spelling;
 use crate::time::UtcMicros;
-use ring::digest;
+use aws_lc_rs::digest;
 use serde_json::Value;
 
 /// Elliptic curves whose signatures are verified.

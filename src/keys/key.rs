@@ -7,7 +7,7 @@ use super::prepared::PreparedKey;
 use super::timeline::SourceStanding;
 use crate::redact;
 use crate::time::UtcMicros;
-use ring::digest;
+use aws_lc_rs::digest;
 
 /// A key: one kid with one material, as all documents together describe it. Members that differ between documents are
 /// those of the first capture that has them.

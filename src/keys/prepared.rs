@@ -7,10 +7,10 @@ use super::jwk::Curve;
 use super::jwk::Material;
 use super::jwk::Unusable;
 use crate::codec::algorithm::Algorithm;
-use ring::signature;
-use ring::signature::RsaParameters;
-use ring::signature::RsaPublicKeyComponents;
-use ring::signature::UnparsedPublicKey;
+use aws_lc_rs::signature;
+use aws_lc_rs::signature::RsaParameters;
+use aws_lc_rs::signature::RsaPublicKeyComponents;
+use aws_lc_rs::signature::UnparsedPublicKey;
 
 /// How a key and an algorithm go together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,7 +156,7 @@ impl Backend for Ring {
     }
 }
 
-/// What `ring` offers for an algorithm and a modulus of so many bytes.
+/// What the library offers for an algorithm and a modulus of so many bytes.
 fn rsa_parameters(algorithm: Algorithm, modulus_bytes: usize) -> Option<&'static RsaParameters> {
     match (algorithm, modulus_bytes) {
         (Algorithm::Rs256, 256..=1024) => Some(&signature::RSA_PKCS1_2048_8192_SHA256),
@@ -175,7 +175,7 @@ fn verifies_size(algorithm: Algorithm, modulus_bytes: usize) -> bool {
     rsa_parameters(algorithm, modulus_bytes).is_some()
 }
 
-/// The limits of `ring`: a modulus of 1024 to 8192 bits, odd, and an odd exponent from 3 to 33 bits.
+/// The limits of the library: a modulus of 1024 to 8192 bits, odd, and an odd exponent from 3 to 33 bits.
 fn rsa_unusable(modulus: &[u8], exponent: &[u8]) -> Option<Unusable> {
     if !(128..=1024).contains(&modulus.len()) {
         return Some(Unusable::Size);

@@ -11,9 +11,9 @@ use crate::codec::algorithm::Algorithm;
 use crate::codec::base64url;
 use crate::time::DAY;
 use crate::time::UtcMicros;
-use ring::rand::SystemRandom;
-use ring::signature as sign;
-use ring::signature::KeyPair as _;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature as sign;
+use aws_lc_rs::signature::KeyPair as _;
 use serde_json::Value;
 use serde_json::json;
 
@@ -43,7 +43,7 @@ impl TestKey {
         match self {
             Self::RsaA | Self::RsaB => {
                 let pair = sign::RsaKeyPair::from_pkcs8(self.pkcs8()).unwrap();
-                let public: sign::RsaPublicKeyComponents<Vec<u8>> = pair.public().into();
+                let public: sign::RsaPublicKeyComponents<Vec<u8>> = pair.public_key().into();
                 json!({"kty":"RSA","use":"sig","kid":kid,"n":encode(&public.n),"e":encode(&public.e)})
             }
             Self::P256 | Self::P384 => {
@@ -51,8 +51,7 @@ impl TestKey {
                     Self::P256 => ("P-256", &sign::ECDSA_P256_SHA256_FIXED_SIGNING),
                     _ => ("P-384", &sign::ECDSA_P384_SHA384_FIXED_SIGNING),
                 };
-                let pair =
-                    sign::EcdsaKeyPair::from_pkcs8(algorithm, self.pkcs8(), &SystemRandom::new()).unwrap();
+                let pair = sign::EcdsaKeyPair::from_pkcs8(algorithm, self.pkcs8()).unwrap();
                 let (x, y) = pair.public_key().as_ref()[1..].split_at(pair.public_key().as_ref().len() / 2);
                 json!({"kty":"EC","crv":curve,"kid":kid,"x":encode(x),"y":encode(y)})
             }
@@ -82,7 +81,7 @@ impl TestKey {
                     Algorithm::Es256 => &sign::ECDSA_P256_SHA256_FIXED_SIGNING,
                     _ => &sign::ECDSA_P384_SHA384_FIXED_SIGNING,
                 };
-                let pair = sign::EcdsaKeyPair::from_pkcs8(algorithm, self.pkcs8(), &random).unwrap();
+                let pair = sign::EcdsaKeyPair::from_pkcs8(algorithm, self.pkcs8()).unwrap();
                 return pair.sign(&random, message).unwrap().as_ref().to_vec();
             }
             Algorithm::EdDsa => {
@@ -91,7 +90,7 @@ impl TestKey {
             }
         };
         let pair = sign::RsaKeyPair::from_pkcs8(self.pkcs8()).unwrap();
-        let mut signature = vec![0; pair.public().modulus_len()];
+        let mut signature = vec![0; pair.public_modulus_len()];
         pair.sign(padding, &random, message, &mut signature).unwrap();
         signature
     }

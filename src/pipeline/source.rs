@@ -5,7 +5,7 @@ use super::decode::{Gzip, Zstd};
 use super::wait::{Halt, Patient};
 use crate::limits::DETECT_BYTES;
 use crate::redact;
-use ring::digest::{Context, SHA256};
+use aws_lc_rs::digest::{Context, SHA256};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 

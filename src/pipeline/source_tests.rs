@@ -59,7 +59,7 @@ fn assert_whole(stored: &[u8], expected: &[u8]) {
     assert_eq!(ended.broken, None);
     assert_eq!(usize::try_from(ended.bytes).unwrap(), stored.len());
     assert_eq!(usize::try_from(ended.bytes_decompressed).unwrap(), expected.len());
-    let digest = ring::digest::digest(&SHA256, stored);
+    let digest = aws_lc_rs::digest::digest(&SHA256, stored);
     assert_eq!(ended.sha256.unwrap(), redact::hex(digest.as_ref()));
 }
 

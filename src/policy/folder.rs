@@ -2,9 +2,9 @@
 
 use super::error::PolicyError;
 use crate::redact;
+use aws_lc_rs::digest;
 use globset::GlobBuilder;
 use globset::GlobMatcher;
-use ring::digest;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;

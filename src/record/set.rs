@@ -128,7 +128,7 @@ impl FormatSet {
         let shown = path.display().to_string();
         let bytes =
             std::fs::read(path).map_err(|source| FormatError::Read { path: shown.clone(), source })?;
-        let sha256 = redact::hex(ring::digest::digest(&ring::digest::SHA256, &bytes).as_ref());
+        let sha256 = redact::hex(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &bytes).as_ref());
         if !self.digests.iter().any(|known| known.path == shown) {
             self.digests.push(FileDigest { path: shown, sha256 });
         }
@@ -170,7 +170,7 @@ impl FormatSet {
             several => {
                 let lines: Vec<String> =
                     several.iter().enumerate().map(|(at, file)| format!("{}  {at}\n", file.sha256)).collect();
-                let digest = ring::digest::digest(&ring::digest::SHA256, lines.concat().as_bytes());
+                let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, lines.concat().as_bytes());
                 Some(redact::hex(digest.as_ref()))
             }
         }

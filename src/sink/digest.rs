@@ -17,7 +17,7 @@
 use crate::redact;
 use crate::sink::input::Input;
 use crate::sink::manifest::{HashedFile, Manifest};
-use ring::digest;
+use aws_lc_rs::digest;
 use serde_json::{Value, json};
 
 /// The digest of a result, 64 hexadecimal digits.

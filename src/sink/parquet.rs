@@ -3,13 +3,13 @@
 use crate::findings::{Row, Table, schema_of};
 use crate::limits;
 use crate::redact;
+use aws_lc_rs::digest;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
-use ring::digest;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 

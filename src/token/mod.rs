@@ -12,7 +12,7 @@ pub use header::Header;
 use crate::codec::json::{self, JsonError};
 use crate::limits;
 use crate::redact::Fingerprint;
-use ring::digest;
+use aws_lc_rs::digest;
 
 /// A token value (without its scheme word), parsed once.
 #[derive(Debug)]

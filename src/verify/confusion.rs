@@ -2,8 +2,8 @@
 
 use crate::keys::Key;
 use crate::keys::Material;
+use aws_lc_rs::hmac;
 use base64_simd::STANDARD;
-use ring::hmac;
 
 /// The MAC of an `alg`; `None` for any other algorithm.
 pub(super) fn mac(alg: &str) -> Option<hmac::Algorithm> {

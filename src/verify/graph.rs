@@ -3,7 +3,7 @@
 use crate::codec::base64url;
 use crate::token::Header;
 use crate::token::Jws;
-use ring::digest;
+use aws_lc_rs::digest;
 use std::ops::Range;
 
 /// The bytes that a Graph token's signature covers; `None` for a token whose header has no `nonce`.

@@ -12,8 +12,8 @@ use crate::keys::testing::TestKey;
 use crate::time::DAY;
 use crate::time::UtcMicros;
 use crate::token::Token;
-use ring::digest;
-use ring::hmac;
+use aws_lc_rs::digest;
+use aws_lc_rs::hmac;
 use serde_json::Value;
 use serde_json::json;
 

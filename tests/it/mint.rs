@@ -7,9 +7,9 @@
     reason = "a test fails by a panic"
 )]
 
-use ring::rand::SystemRandom;
-use ring::signature::{self, KeyPair as _};
-use ring::{digest, hmac};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{self, KeyPair as _};
+use aws_lc_rs::{digest, hmac};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -48,7 +48,7 @@ impl SigningKey<'_> {
             "p256" => &signature::ECDSA_P256_SHA256_FIXED_SIGNING,
             _ => &signature::ECDSA_P384_SHA384_FIXED_SIGNING,
         };
-        signature::EcdsaKeyPair::from_pkcs8(algorithm, &self.pkcs8(), &SystemRandom::new()).unwrap()
+        signature::EcdsaKeyPair::from_pkcs8(algorithm, &self.pkcs8()).unwrap()
     }
 
     fn ed25519(self) -> signature::Ed25519KeyPair {
@@ -82,7 +82,7 @@ impl SigningKey<'_> {
         hex(digest::digest(&digest::SHA256, &self.spki()).as_ref())
     }
 
-    /// `SubjectPublicKeyInfo` of a 2048-bit RSA key (RFC 5280 section 4.1): a fixed head, then ring's `RSAPublicKey`.
+    /// `SubjectPublicKeyInfo` of a 2048-bit RSA key (RFC 5280 section 4.1): a fixed head, then the library's `RSAPublicKey`.
     fn spki(self) -> Vec<u8> {
         const HEAD: [u8; 24] = [
             0x30, 0x82, 0x01, 0x22, 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01,
@@ -113,7 +113,7 @@ impl SigningKey<'_> {
             _ => &signature::RSA_PKCS1_SHA256,
         };
         let pair = self.rsa();
-        let mut bytes = vec![0; pair.public().modulus_len()];
+        let mut bytes = vec![0; pair.public_modulus_len()];
         pair.sign(padding, &random, message, &mut bytes).unwrap();
         bytes
     }
