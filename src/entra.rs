@@ -3,6 +3,8 @@
 //! Floor 0, because keys (which source serves which issuer) and tokens (which tenant an issuer names) both stand on it.
 //! Source of the forms: Microsoft's issuer and national-cloud pages, and the issuer tests of Microsoft.IdentityModel.
 
+use std::borrow::Cow;
+
 /// Tenant of personal Microsoft accounts.
 pub const PERSONAL_TENANT: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
@@ -166,8 +168,9 @@ pub fn is_guid(text: &str) -> bool {
 }
 
 /// Lower-cases a GUID-shaped value and leaves everything else as it is.
-pub fn normal_guid(text: &str) -> String {
-    if is_guid(text) { text.to_ascii_lowercase() } else { text.to_owned() }
+pub fn normal_guid(text: &str) -> Cow<'_, str> {
+    let upper = text.bytes().any(|byte| byte.is_ascii_uppercase());
+    if upper && is_guid(text) { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) }
 }
 
 /// A Microsoft resource that tokens are issued for, with every audience text that names it.

@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::fmt;
 
 /// SHA-256 of a token: the only form in which a token is ever written.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
 pub struct Fingerprint(pub [u8; 32]);
 
 impl Fingerprint {
@@ -25,13 +26,19 @@ impl fmt::Debug for Fingerprint {
 
 /// Lower-case hexadecimal digits of some bytes.
 pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|digit| DIGITS.get(usize::from(digit)))
-        .map(|digit| char::from(*digit))
-        .collect()
+    let mut text = String::with_capacity(2 * bytes.len());
+    push_hex(bytes, &mut text);
+    text
+}
+
+/// Appends the lower-case hexadecimal digits of some bytes.
+pub fn push_hex(bytes: &[u8], text: &mut String) {
+    const DIGITS: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    for byte in bytes {
+        let digits = [byte >> 4, byte & 15].map(|digit| DIGITS.get(usize::from(digit)).copied());
+        text.extend(digits.into_iter().flatten());
+    }
 }
 
 /// True if the text up to its first dot (or its end) decodes leniently to bytes whose first non-white byte is `{`

@@ -226,20 +226,20 @@ fn clean(text: &str) -> String {
     redact::redact(text, &[]).into_owned()
 }
 
-fn members_json(object: &Object) -> Value {
-    let member = |(name, value): &(String, tokentrail::codec::json::Value)| {
+fn members_json(object: &Object<'_>) -> Value {
+    let member = |(name, value): &(&str, tokentrail::codec::json::Value<'_>)| {
         let text = clean(&value.to_json());
         (clean(name), serde_json::from_str(&text).unwrap_or(Value::String(text)))
     };
     Value::Object(object.members.iter().map(member).collect::<Map<_, _>>())
 }
 
-fn members_text(title: &str, object: &Object, out: &mut String) {
+fn members_text(title: &str, object: &Object<'_>, out: &mut String) {
     let width = object.members.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).min(24);
     let _ = writeln!(out, "\n{title}");
     for (name, value) in &object.members {
         let text = clean(&value.to_json());
-        let date = DATES.contains(&name.as_str()).then(|| text.parse().ok()).flatten();
+        let date = DATES.contains(name).then(|| text.parse().ok()).flatten();
         let date =
             date.map_or_else(String::new, |seconds| format!("  ({})", UtcMicros::from_seconds(seconds)));
         let _ = writeln!(out, "  {:<width$}  {}{date}", visible(&clean(name)), visible(&text));

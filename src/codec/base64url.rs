@@ -15,14 +15,20 @@ pub enum Spelling {
 /// Decodes into `out`, which is cleared first. `out` is empty after [`Spelling::Invalid`].
 pub fn decode(text: &[u8], out: &mut Vec<u8>) -> Spelling {
     out.clear();
+    decode_append(text, out)
+}
+
+/// Decodes behind what `out` holds; nothing is added after [`Spelling::Invalid`].
+pub fn decode_append(text: &[u8], out: &mut Vec<u8>) -> Spelling {
+    let start = out.len();
     if base64_simd::URL_SAFE_NO_PAD.decode_append(text, out).is_ok() {
         return Spelling::Canonical;
     }
-    out.clear();
+    out.truncate(start);
     if decode_leniently(text, out) {
         Spelling::NonCanonical
     } else {
-        out.clear();
+        out.truncate(start);
         Spelling::Invalid
     }
 }

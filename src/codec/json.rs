@@ -1,6 +1,6 @@
 //! Small JSON documents (token headers, claims) with every member kept in order, duplicates among them.
 
-use simd_json::{Node, StaticNode};
+use simd_json::{Buffers, Node, StaticNode, Tape};
 use std::fmt::Write as _;
 
 /// A JSON number as it was read.
@@ -14,9 +14,9 @@ pub enum Number {
     Float(f64),
 }
 
-/// A JSON value.
+/// A JSON value whose texts lie in the bytes that were read.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Value {
+pub enum Value<'t> {
     /// `null`
     Null,
     /// `true` or `false`
@@ -24,18 +24,18 @@ pub enum Value {
     /// A number.
     Number(Number),
     /// A string, unescaped.
-    String(String),
+    String(&'t str),
     /// An array.
-    Array(Vec<Value>),
+    Array(Vec<Value<'t>>),
     /// An object.
-    Object(Object),
+    Object(Object<'t>),
 }
 
 /// A JSON object whose members stand in the order of the text, each occurrence of a name of its own.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Object {
+pub struct Object<'t> {
     /// Names and values.
-    pub members: Vec<(String, Value)>,
+    pub members: Vec<(&'t str, Value<'t>)>,
 }
 
 /// Why a text is no object that a token may hold.
@@ -52,24 +52,55 @@ pub enum JsonError {
     TooDeep,
 }
 
-/// Reads one object; `text` is used up as working memory.
-///
-/// # Errors
-///
-/// See [`JsonError`].
-pub fn parse_object(text: &mut [u8], depth_max: usize) -> Result<Object, JsonError> {
-    let tape = simd_json::to_tape(text).map_err(|_| JsonError::Syntax)?;
-    let mut nodes = tape.0.iter();
-    match value(&mut nodes, depth_max)? {
-        Value::Object(object) => Ok(object),
-        _ => Err(JsonError::NotAnObject),
+/// Bytes that must follow a text that is parsed in place.
+pub const PADDING: usize = simd_json::INPUT_PADDING;
+
+/// The memory of parsing, used again from text to text.
+#[derive(Default)]
+pub struct Parser {
+    buffers: Buffers,
+    tape: Option<Tape<'static>>,
+}
+
+impl std::fmt::Debug for Parser {
+    /// Never what it parsed last.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Parser")
+    }
+}
+
+impl Parser {
+    /// Reads one object from the first `length` bytes of `text`, which at least [`PADDING`] bytes follow. Strings are
+    /// unescaped in place, and the object points to them.
+    ///
+    /// # Errors
+    ///
+    /// See [`JsonError`].
+    pub fn object<'t>(
+        &mut self,
+        text: &'t mut [u8],
+        length: usize,
+        depth_max: usize,
+    ) -> Result<Object<'t>, JsonError> {
+        let mut tape = self.tape.take().map_or_else(|| Tape(Vec::new()), Tape::reset);
+        let parsed = simd_json::fill_tape_padded(text, length, &mut self.buffers, &mut tape);
+        let object = match parsed.map_err(|_| JsonError::Syntax) {
+            Ok(()) => match value(&mut tape.0.iter(), depth_max) {
+                Ok(Value::Object(object)) => Ok(object),
+                Ok(_) => Err(JsonError::NotAnObject),
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(error),
+        };
+        self.tape = Some(tape.reset());
+        object
     }
 }
 
 fn value<'n, 't: 'n>(
     nodes: &mut impl Iterator<Item = &'n Node<'t>>,
     depth_left: usize,
-) -> Result<Value, JsonError> {
+) -> Result<Value<'t>, JsonError> {
     let node = nodes.next().ok_or(JsonError::Syntax)?;
     Ok(match node {
         Node::Static(StaticNode::Null) => Value::Null,
@@ -79,7 +110,7 @@ fn value<'n, 't: 'n>(
             Value::Number(i64::try_from(*number).map_or(Number::Large(*number), Number::Integer))
         }
         Node::Static(StaticNode::F64(number)) => Value::Number(Number::Float(*number)),
-        Node::String(text) => Value::String((*text).to_owned()),
+        Node::String(text) => Value::String(text),
         Node::Array { len, .. } => {
             let deeper = depth_left.checked_sub(1).ok_or(JsonError::TooDeep)?;
             let mut items = Vec::with_capacity(*len);
@@ -93,28 +124,28 @@ fn value<'n, 't: 'n>(
             let mut members = Vec::with_capacity(*len);
             for _ in 0..*len {
                 let Some(Node::String(name)) = nodes.next() else { return Err(JsonError::Syntax) };
-                members.push(((*name).to_owned(), value(nodes, deeper)?));
+                members.push((*name, value(nodes, deeper)?));
             }
             Value::Object(Object { members })
         }
     })
 }
 
-impl Object {
+impl<'t> Object<'t> {
     /// The last value of a member, as most validators read it; `None` if there is none.
-    pub fn last(&self, name: &str) -> Option<&Value> {
-        self.members.iter().rev().find(|(member, _)| member == name).map(|(_, value)| value)
+    pub fn last(&self, name: &str) -> Option<&Value<'t>> {
+        self.members.iter().rev().find(|(member, _)| *member == name).map(|(_, value)| value)
     }
 
     /// The last value of a member if it is a string.
-    pub fn text(&self, name: &str) -> Option<&str> {
+    pub fn text(&self, name: &str) -> Option<&'t str> {
         self.last(name).and_then(Value::as_text)
     }
 }
 
-impl Value {
+impl<'t> Value<'t> {
     /// The string, if it is one.
-    pub fn as_text(&self) -> Option<&str> {
+    pub fn as_text(&self) -> Option<&'t str> {
         if let Self::String(text) = self { Some(text) } else { None }
     }
 
@@ -132,7 +163,7 @@ impl Value {
             Self::Number(Number::Integer(number)) => drop(write!(out, "{number}")),
             Self::Number(Number::Large(number)) => drop(write!(out, "{number}")),
             Self::Number(Number::Float(number)) => drop(write!(out, "{number}")),
-            Self::String(text) => out.push_str(&serde_json::Value::from(text.as_str()).to_string()),
+            Self::String(text) => out.push_str(&serde_json::Value::from(*text).to_string()),
             Self::Array(items) => {
                 out.push('[');
                 for (at, item) in items.iter().enumerate() {
@@ -149,7 +180,7 @@ impl Value {
                     if at > 0 {
                         out.push(',');
                     }
-                    out.push_str(&serde_json::Value::from(name.as_str()).to_string());
+                    out.push_str(&serde_json::Value::from(*name).to_string());
                     out.push(':');
                     value.write_json(out);
                 }
@@ -181,8 +212,11 @@ fn float_floor(number: f64) -> Option<i64> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Object, JsonError> {
-        parse_object(&mut text.as_bytes().to_vec(), 32)
+    /// Leaks a little: it is a test.
+    fn read(text: impl AsRef<[u8]>) -> Result<Object<'static>, JsonError> {
+        let text = text.as_ref();
+        let padded = [text, &[0; PADDING]].concat().leak();
+        Parser::default().object(padded, text.len(), 32)
     }
 
     #[test]
@@ -198,10 +232,10 @@ mod tests {
         assert_eq!(read("[]"), Err(JsonError::NotAnObject));
         assert_eq!(read("{} x"), Err(JsonError::Syntax));
         assert_eq!(read(""), Err(JsonError::Syntax));
-        assert_eq!(parse_object(&mut b"{\"a\":\"\xff\"}".to_vec(), 32), Err(JsonError::Syntax));
+        assert_eq!(read(b"{\"a\":\"\xff\"}"), Err(JsonError::Syntax));
         let nested = |depth: usize| format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
-        assert!(read(&nested(32)).is_ok());
-        assert_eq!(read(&nested(33)), Err(JsonError::TooDeep));
+        assert!(read(nested(32)).is_ok());
+        assert_eq!(read(nested(33)), Err(JsonError::TooDeep));
     }
 
     #[test]

@@ -61,8 +61,7 @@ impl Engine {
         rows: &mut Rows,
     ) -> Result<(), BatchError> {
         let columns = Columns::new(batch)?;
-        scratch.restart();
-        let (arena, _) = scratch.parts();
+        let (arena, _, workspace) = scratch.restart();
         for (source, rows_of) in columns.runs_of_sources(batch.num_rows()) {
             let input = self.columns(source.unwrap_or(""));
             let input = if source.is_some() { input } else { Input { gateway: None, ..input } };
@@ -74,7 +73,7 @@ impl Engine {
                 })
                 .collect();
             partial.counts.units += u64::try_from(scanned.len()).unwrap_or(u64::MAX);
-            self.judge_all(&input, &scanned, partial, rows);
+            self.judge_all(&input, &scanned, workspace, partial, rows);
         }
         Ok(())
     }

@@ -1,20 +1,20 @@
 //! From a merged partial to the tables.
 
-use super::names::Names;
-use super::partial::{Finding, FindingKey, TokenSummary};
+use super::names::{Name, Names};
+use super::partial::{Finding, FindingKey};
 use super::problems;
+use super::tables;
+use super::tokens::TokenSummary;
 use super::totals::Totals;
 use super::{Concluded, Engine, Partial};
-use crate::findings::{
-    ActivityRow, CoverageRow, FindingRow, Tables, TokenCells, TokenRow, finding_id, problem_id,
-};
+use crate::findings::{CoverageRow, FindingRow, Tables, TokenCells, finding_id, problem_id};
 use crate::policy::Stage;
 use crate::redact::{self, Fingerprint};
 use crate::rules::kit::{CausePart, Judge, Rule};
 use crate::rules::run::{Conclusion, Downgrade, RunFinding};
 use crate::verify::Verdict;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 impl Engine {
@@ -41,51 +41,46 @@ impl Engine {
             findings.retain(|finding| finding.severity >= least);
         }
         findings.sort_by(|a, b| order(a).cmp(&order(b)));
-        let tables = Tables {
-            problems: problems::group(&findings),
-            tokens: tokens(&partial, &findings),
-            activity: activity(&partial),
-            coverage: coverage(&partial),
-            findings,
-        };
-        let totals = Totals::new(self, &partial, &tables);
+        let (problems, coverage) = (problems::group(&findings), coverage(&partial));
+        let totals = Totals::new(self, &partial, &findings, &problems);
+        let (tokens, activity) = tables::large(partial, &findings);
+        let tables = Tables { findings, problems, tokens, activity, coverage };
         Concluded { tables, totals }
     }
 
     fn finding(&self, partial: &Partial, key: &FindingKey, finding: &Finding) -> Option<FindingRow> {
         let rule = self.rules.get(key.rule)?;
-        let (fingerprint, token) = partial.tokens.get(key.token.0)?;
+        let token = partial.tokens.get(key.token)?;
         let names = &partial.names;
-        let sha256 = fingerprint.hex();
         let (gateway, api) = (names.optional(key.gateway), names.optional(key.api));
         let outcome = Some(key.outcome.name());
-        let cause = self.cause(rule, finding, token);
+        let cause = self.cause(rule, finding, token, names);
         Some(FindingRow {
-            finding_id: finding_id(rule.id, Some(&sha256), gateway, api, outcome, None),
+            finding_id: finding.id.clone(),
             problem_id: problem_id(rule.id, gateway, api, outcome, &cause),
-            rule: rule.id.to_owned(),
+            rule: rule.id,
             category: rule.category.name(),
             severity: finding.severity,
             lane: rule.lane.name(),
             confidence: finding.confidence,
             outcome: Some(key.outcome),
             signature: Some(finding.verdict),
-            token_sha256: Some(sha256),
+            token_sha256: Some(token.fingerprint),
             subject: None,
             count: finding.count,
-            first_seen: finding.seen.first,
-            last_seen: finding.seen.last,
+            first_seen: finding.seen.first(),
+            last_seen: finding.seen.last(),
             gateway: gateway.map(str::to_owned),
             api: api.map(str::to_owned),
-            token: token.cells.clone(),
+            token: cells(token, names),
             expected: finding.detail.expected.clone(),
             actual: finding.detail.actual.clone(),
             message: finding.detail.message.clone(),
             evidence: finding.detail.evidence.clone(),
-            client_ips: finding.client_ips.texts(names),
+            client_ips: finding.client_ips.texts(names).into_iter().map(str::to_owned).collect(),
             source: names.optional(finding.at.source).map(str::to_owned),
-            line: finding.at.line,
-            offset: finding.at.offset,
+            line: finding.at.line(),
+            offset: finding.at.offset(),
             accepted_by: None,
             stage: finding.stage().name(),
             cause,
@@ -94,17 +89,17 @@ impl Engine {
 
     /// The text that tells this problem from others of its rule (contract section 7). Claims count only where a key
     /// vouches for them, so that an attacker cannot split a problem with random ones.
-    fn cause(&self, rule: &Rule, finding: &Finding, token: &TokenSummary) -> String {
+    fn cause(&self, rule: &Rule, finding: &Finding, token: &TokenSummary, names: &Names) -> String {
         let unverified_run = self.keys.is_none() && finding.verdict == Verdict::NotCovered;
         if !finding.verdict.is_valid() && !unverified_run {
             return format!("net={}", network(finding.detail.client_ip.as_deref()));
         }
         let part = |part: &CausePart| {
             let (name, value) = match part {
-                CausePart::Aud => ("aud", token.cells.aud.as_deref()),
+                CausePart::Aud => ("aud", names.optional(token.texts.aud)),
                 CausePart::Claim => ("claim", finding.detail.claim.as_deref()),
-                CausePart::Client => ("client", token.cells.client_id.as_deref()),
-                CausePart::Tid => ("tid", token.cells.tid.as_deref()),
+                CausePart::Client => ("client", names.optional(token.texts.client_id)),
+                CausePart::Tid => ("tid", names.optional(token.texts.tid)),
             };
             format!("{name}={}", value.unwrap_or(""))
         };
@@ -129,14 +124,14 @@ fn network(address: Option<&str>) -> String {
 }
 
 type Order<'f> =
-    (&'f str, Option<&'f str>, Option<&'f str>, Option<&'f str>, Option<&'static str>, Option<&'f str>);
+    (&'f str, Option<&'f str>, Option<Fingerprint>, Option<&'f str>, Option<&'static str>, Option<&'f str>);
 
 /// rule, api, token, gateway, outcome, subject; nulls first.
 fn order(row: &FindingRow) -> Order<'_> {
     (
-        &row.rule,
+        row.rule,
         row.api.as_deref(),
-        row.token_sha256.as_deref(),
+        row.token_sha256,
         row.gateway.as_deref(),
         row.outcome.map(crate::facts::Outcome::name),
         row.subject.as_deref(),
@@ -146,7 +141,7 @@ fn order(row: &FindingRow) -> Order<'_> {
 /// Applies what run rules learned about other rules' findings.
 fn downgrade(finding: &mut FindingRow, downgrades: &[&Downgrade]) {
     for downgrade in downgrades {
-        let named = downgrade.rules.contains(&finding.rule.as_str());
+        let named = downgrade.rules.contains(&finding.rule);
         let here = downgrade.gateway.is_none() || downgrade.gateway == finding.gateway;
         let within = downgrade.within.is_none_or(|(name, most)| {
             let evidence: Value = serde_json::from_str(&finding.evidence).unwrap_or_default();
@@ -170,9 +165,10 @@ fn run_finding(rule: &Rule, partial: &Partial, finding: &RunFinding) -> FindingR
     let outcome = uses.map(|uses| uses.outcome);
     let outcome_name = outcome.map(crate::facts::Outcome::name);
     let cause = subject.clone().unwrap_or_else(|| {
-        let cells = summary.map(|summary| &summary.cells);
-        let client = cells.and_then(|cells| cells.client_id.as_deref()).unwrap_or("");
-        let tid = cells.and_then(|cells| cells.tid.as_deref()).unwrap_or("");
+        let text = |of: fn(&TokenSummary) -> Option<Name>| {
+            partial.names.optional(summary.and_then(of)).unwrap_or_default()
+        };
+        let (client, tid) = (text(|token| token.texts.client_id), text(|token| token.texts.tid));
         format!("client={client}, tid={tid}")
     });
     let facts: BTreeMap<&str, &Value> =
@@ -188,21 +184,21 @@ fn run_finding(rule: &Rule, partial: &Partial, finding: &RunFinding) -> FindingR
             subject.as_deref(),
         ),
         problem_id: problem_id(rule.id, gateway.as_deref(), api.as_deref(), outcome_name, &cause),
-        rule: rule.id.to_owned(),
+        rule: rule.id,
         category: rule.category.name(),
         severity: finding.severity,
         lane: rule.lane.name(),
         confidence: finding.evidence.confidence.unwrap_or(rule.confidence),
         outcome,
         signature: summary.map(|summary| summary.verdict),
-        token_sha256: sha256,
+        token_sha256: finding.token,
         subject,
         count: uses.map_or(0, |uses| uses.count),
         first_seen: uses.and_then(|uses| uses.seen).map(|seen| seen.0),
         last_seen: uses.and_then(|uses| uses.seen).map(|seen| seen.1),
         gateway,
         api,
-        token: summary.map_or_else(TokenCells::default, |summary| summary.cells.clone()),
+        token: summary.map_or_else(TokenCells::default, |summary| cells(summary, &partial.names)),
         expected: optional(&finding.evidence.expected),
         actual: optional(&finding.evidence.actual),
         message: cell(&finding.evidence.message),
@@ -218,69 +214,26 @@ fn run_finding(rule: &Rule, partial: &Partial, finding: &RunFinding) -> FindingR
 }
 
 fn summary(partial: &Partial, token: Fingerprint) -> Option<&TokenSummary> {
-    partial.tokens.get(partial.numbers.get(&token)?.0).map(|(_, summary)| summary)
+    partial.tokens.get(partial.tokens.number(token)?)
 }
 
-fn tokens(partial: &Partial, findings: &[FindingRow]) -> Vec<TokenRow> {
-    let mut rules: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for finding in findings {
-        if let Some(token) = &finding.token_sha256 {
-            rules.entry(token).or_default().insert(&finding.rule);
-        }
+/// The columns that a finding shows of its token.
+fn cells(token: &TokenSummary, names: &Names) -> TokenCells {
+    let text = |name: Option<Name>| names.optional(name).map(str::to_owned);
+    let texts = &token.texts;
+    TokenCells {
+        iss: text(texts.iss),
+        aud: text(texts.aud),
+        tid: text(texts.tid),
+        oid: text(texts.oid),
+        sub: text(texts.sub),
+        client_id: text(texts.client_id),
+        uti: text(texts.uti),
+        kid: text(texts.kid),
+        alg: text(texts.alg),
+        token_version: text(token.derived.map(|derived| derived.0)),
+        token_kind: text(token.derived.map(|derived| derived.1)),
     }
-    let row = |(fingerprint, token): &(Fingerprint, TokenSummary)| {
-        let token_sha256 = fingerprint.hex();
-        let rules =
-            rules.get(token_sha256.as_str()).into_iter().flatten().map(|rule| (*rule).to_owned()).collect();
-        TokenRow {
-            token_sha256,
-            signature: token.verdict,
-            key_source: token.key_source.clone(),
-            token: token.cells.clone(),
-            first_seen: token.seen.first,
-            last_seen: token.seen.last,
-            uses: token.uses,
-            accepted: token.accepted,
-            denied: token.denied,
-            distinct_ips: token.client_ips.count(),
-            hosts: token.hosts.texts(&partial.names),
-            rules,
-        }
-    };
-    let mut rows: Vec<TokenRow> = partial.tokens.iter().map(row).collect();
-    rows.sort_by(|a, b| a.token_sha256.cmp(&b.token_sha256));
-    rows
-}
-
-fn activity(partial: &Partial) -> Vec<ActivityRow> {
-    let names = &partial.names;
-    let sha256: Vec<String> = partial.tokens.iter().map(|(fingerprint, _)| fingerprint.hex()).collect();
-    let mut rows: Vec<ActivityRow> = partial
-        .activity
-        .iter()
-        .map(|(key, activity)| ActivityRow {
-            hour: key.hour,
-            token_sha256: sha256.get(key.token.0).cloned().unwrap_or_default(),
-            gateway: owned(names, key.gateway),
-            api: owned(names, key.api),
-            client_ip: owned(names, key.client_ip),
-            outcome: key.outcome,
-            count: activity.count,
-            first_seen: activity.seen.first,
-            last_seen: activity.seen.last,
-        })
-        .collect();
-    rows.sort_by(|a, b| {
-        (a.hour, &a.token_sha256, &a.gateway, &a.api, &a.client_ip, a.outcome).cmp(&(
-            b.hour,
-            &b.token_sha256,
-            &b.gateway,
-            &b.api,
-            &b.client_ip,
-            b.outcome,
-        ))
-    });
-    rows
 }
 
 fn coverage(partial: &Partial) -> Vec<CoverageRow> {
@@ -305,6 +258,6 @@ fn coverage(partial: &Partial) -> Vec<CoverageRow> {
     rows
 }
 
-fn owned(names: &Names, name: Option<super::names::Name>) -> Option<String> {
+fn owned(names: &Names, name: Option<Name>) -> Option<String> {
     names.optional(name).map(str::to_owned)
 }

@@ -2,7 +2,9 @@
 
 use crate::record::Presence;
 use crate::record::Reject;
+use crate::rules::kit::Reason;
 use crate::time::UtcMicros;
+use crate::verify::Verdict;
 
 /// Rejected units by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -105,6 +107,58 @@ impl InputCounts {
         self.uses += other.uses;
         self.add_time(other.first_time);
         self.add_time(other.last_time);
+    }
+}
+
+/// Uses by verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub(super) struct VerdictCounts([u64; Verdict::ALL.len()]);
+
+impl VerdictCounts {
+    /// Counts a use.
+    pub(super) fn add(&mut self, verdict: Verdict) {
+        if let Some(count) = self.0.get_mut(verdict.rank()) {
+            *count += 1;
+        }
+    }
+
+    /// Uses with a verdict.
+    pub(super) fn of(&self, verdict: Verdict) -> u64 {
+        self.0.get(verdict.rank()).copied().unwrap_or_default()
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(mine, theirs)| *mine += theirs);
+    }
+}
+
+/// Uses that a rule could not judge: for each rule, by its place, its few reasons.
+#[derive(Clone, Debug, Default)]
+pub(super) struct NotEvaluable(Vec<Vec<(Reason, u64)>>);
+
+impl NotEvaluable {
+    /// Counts uses.
+    pub(super) fn add(&mut self, rule: usize, reason: Reason, uses: u64) {
+        if self.0.len() <= rule {
+            self.0.resize_with(rule + 1, Vec::new);
+        }
+        let Some(reasons) = self.0.get_mut(rule) else { return };
+        match reasons.iter_mut().find(|(known, _)| known.is(reason)) {
+            Some((_, count)) => *count += uses,
+            None => reasons.push((reason, uses)),
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        other.each(|rule, reason, uses| self.add(rule, reason, uses));
+    }
+
+    /// Every rule with its reasons.
+    pub(super) fn each(&self, mut take: impl FnMut(usize, Reason, u64)) {
+        for (rule, reasons) in self.0.iter().enumerate() {
+            reasons.iter().for_each(|(reason, uses)| take(rule, *reason, *uses));
+        }
     }
 }
 

@@ -5,9 +5,21 @@ use crate::limits::DISTINCT_EXACT_MAX;
 use aws_lc_rs::digest;
 use std::collections::BTreeSet;
 
-/// A set of hash values of which at most [`DISTINCT_EXACT_MAX`] least ones are kept.
+/// A set of hash values of which at most [`DISTINCT_EXACT_MAX`] least ones are kept. Most tokens have one address.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-pub(super) struct Distinct {
+pub(super) enum Distinct {
+    /// No value yet.
+    #[default]
+    None,
+    /// One value.
+    One(u64),
+    /// Several.
+    Several(Box<Several>),
+}
+
+/// The least of several values.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Several {
     least: BTreeSet<u64>,
     overflown: bool,
 }
@@ -15,6 +27,43 @@ pub(super) struct Distinct {
 impl Distinct {
     /// Adds a value by its [`hash`].
     pub(super) fn add(&mut self, hash: u64) {
+        match self {
+            Self::None => *self = Self::One(hash),
+            Self::One(known) if *known == hash => {}
+            Self::One(known) => {
+                let least = BTreeSet::from([*known, hash]);
+                *self = Self::Several(Box::new(Several { least, overflown: false }));
+            }
+            Self::Several(several) => several.add(hash),
+        }
+    }
+
+    /// Adds everything that another set has seen. Both may have dropped values, but none that belongs to the least of all.
+    pub(super) fn merge(&mut self, other: &Self) {
+        match other {
+            Self::None => {}
+            Self::One(hash) => self.add(*hash),
+            Self::Several(theirs) => {
+                theirs.least.iter().for_each(|hash| self.add(*hash));
+                if let Self::Several(mine) = self {
+                    mine.overflown |= theirs.overflown;
+                }
+            }
+        }
+    }
+
+    /// How many distinct values were added.
+    pub(super) fn count(&self) -> i64 {
+        match self {
+            Self::None => 0,
+            Self::One(_) => 1,
+            Self::Several(several) => several.count(),
+        }
+    }
+}
+
+impl Several {
+    fn add(&mut self, hash: u64) {
         let full = self.least.len() >= DISTINCT_EXACT_MAX;
         if full && self.least.last().is_some_and(|greatest| hash > *greatest) {
             self.overflown = true;
@@ -27,16 +76,7 @@ impl Distinct {
         }
     }
 
-    /// Adds everything that another set has seen. Both may have dropped values, but none that belongs to the least of all.
-    pub(super) fn merge(&mut self, other: &Self) {
-        for hash in &other.least {
-            self.add(*hash);
-        }
-        self.overflown |= other.overflown;
-    }
-
-    /// How many distinct values were added.
-    pub(super) fn count(&self) -> i64 {
+    fn count(&self) -> i64 {
         let held = u128::try_from(self.least.len()).unwrap_or(0);
         let estimate = match self.least.last() {
             Some(greatest) if self.overflown => (held.saturating_sub(1) << 64) / u128::from(*greatest).max(1),

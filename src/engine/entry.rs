@@ -1,92 +1,99 @@
 //! A distinct token with everything about it that no request can change: parsed, verified, judged by the token-only
-//! rules, its columns written out. Made once, remembered, shared.
+//! rules. Made once, remembered, shared.
 
 use super::Engine;
 use crate::entra;
 use crate::facts::{Context, TokenFacts};
-use crate::findings::TokenCells;
 use crate::limits;
-use crate::redact::{self, Secrets};
+use crate::redact;
 use crate::rules::kit::{Check, Judge};
 use crate::token::Token;
-use crate::verify::Signature;
+use crate::verify::{Remembered, Signature};
+use std::fmt;
+use std::sync::Arc;
 
 /// See the module.
-#[derive(Debug)]
 pub(super) struct Entry {
+    value: Box<str>,
+    at_cut: bool,
     pub(super) facts: TokenFacts,
     /// What the token-only rules said, where they did not stay quiet: (place of the rule, check).
     pub(super) checks: Vec<(usize, Check)>,
-    pub(super) cells: TokenCells,
     /// The byte-least source that holds the verifying key.
     pub(super) key_source: Option<String>,
+    /// Length of the shortest text of the token that must not stand in any cell; a shorter text cannot hold one.
+    pub(super) secret_bytes_min: usize,
+}
+
+impl fmt::Debug for Entry {
+    /// Never the value.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").field("token", &self.facts.token).finish_non_exhaustive()
+    }
+}
+
+impl Remembered for Arc<Entry> {
+    fn is_about(&self, value: &str, at_cut: bool) -> bool {
+        self.is(value, at_cut)
+    }
 }
 
 impl Entry {
     /// Judges a token that was just verified.
-    pub(super) fn new(engine: &Engine, value: &str, token: Token, signature: Signature) -> Self {
-        let sha256 = token.fingerprint.hex();
-        let facts = TokenFacts { token, signature, sha256 };
+    pub(super) fn new(
+        engine: &Engine,
+        value: &str,
+        at_cut: bool,
+        token: Token,
+        signature: Signature,
+    ) -> Self {
+        let facts = TokenFacts { token, signature };
         let context = engine.context();
-        let checks = engine
-            .rules
-            .iter()
-            .enumerate()
-            .filter(|(_, rule)| matches!(rule.judge, Judge::Token(_)))
-            .map(|(at, rule)| (at, rule.judge_token(&facts, context)))
-            .filter(|(_, check)| *check != Check::Quiet)
-            .collect();
-        let cells = cells(&facts, &Secrets::new(secrets(value, &facts)));
+        let mut checks = Vec::new();
+        for (at, rule) in engine.rules.iter().enumerate() {
+            if !matches!(rule.judge, Judge::Token(_)) {
+                continue;
+            }
+            let check = rule.judge_token(&facts, context);
+            if check != Check::Quiet {
+                checks.push((at, check));
+            }
+        }
         let key_source = key_source(&facts, context);
-        Self { facts, checks, cells, key_source }
+        let lengths = secrets(value, &facts).map(str::len);
+        let secret_bytes_min = lengths.filter(|length| *length >= limits::REDACTED_BYTES_MIN).min();
+        Self {
+            value: value.into(),
+            at_cut,
+            facts,
+            checks,
+            key_source,
+            secret_bytes_min: secret_bytes_min.unwrap_or(usize::MAX),
+        }
+    }
+
+    /// Length of the value.
+    pub(super) fn value_bytes(&self) -> usize {
+        self.value.len()
+    }
+
+    /// True if it is about exactly this value.
+    pub(super) fn is(&self, value: &str, at_cut: bool) -> bool {
+        self.at_cut == at_cut && *self.value == *value
+    }
+
+    /// The texts of the token that must not stand in any cell.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &str> {
+        secrets(&self.value, &self.facts)
     }
 }
 
 /// The texts of a token that must not stand in any cell: the value, its payload and its signature.
-pub(super) fn secrets<'v>(value: &'v str, facts: &TokenFacts) -> Vec<&'v str> {
-    let mut secrets = vec![value];
-    if let Some(jws) = facts.token.form.jws() {
-        for segment in [&jws.payload, &jws.signature] {
-            secrets.extend(value.get(segment.range.clone()));
-        }
-    } else {
-        secrets.extend(value.split('.').skip(1));
-    }
-    secrets
-}
-
-/// The columns of a token, redacted and cut.
-pub(super) fn cells(facts: &TokenFacts, secrets: &Secrets<'_>) -> TokenCells {
-    let cell = |text: Option<&str>| text.map(|text| secrets.cell(text).into_owned());
-    let list = |items: Option<&Vec<String>>| {
-        items.map(|items| {
-            items.iter().take(limits::LIST_ITEMS_MAX).map(|item| secrets.cell(item).into_owned()).collect()
-        })
-    };
-    let mut cells = TokenCells::default();
-    if let Some(header) = facts.header() {
-        cells.kid = cell(header.kid.as_deref());
-        cells.alg = cell(header.alg.as_deref());
-        cells.typ = cell(header.typ.as_deref());
-    }
-    if let Some(claims) = facts.token.claims() {
-        cells.iss = cell(claims.iss.as_deref());
-        cells.aud = cell(claims.audience.column().as_deref());
-        cells.tid = cell(claims.tid.as_deref());
-        cells.oid = cell(claims.oid.as_deref());
-        cells.sub = cell(claims.sub.as_deref());
-        cells.client_id = cell(claims.client_id.as_deref());
-        cells.uti = cell(claims.uti.as_deref());
-        cells.sid = cell(claims.sid.as_deref());
-        cells.scp = list(claims.scp.as_ref());
-        cells.roles = list(claims.roles.as_ref());
-        cells.token_version = Some(claims.version.name().to_owned());
-        cells.token_kind = Some(claims.kind.name().to_owned());
-        cells.iat = claims.iat;
-        cells.nbf = claims.nbf;
-        cells.exp = claims.exp;
-    }
-    cells
+fn secrets<'v>(value: &'v str, facts: &TokenFacts) -> impl Iterator<Item = &'v str> {
+    let jws = facts.token.form.jws();
+    let parts = jws.map(|jws| [&jws.payload, &jws.signature].map(|segment| value.get(segment.range.clone())));
+    let others = jws.is_none().then(|| value.split('.').skip(1));
+    [value].into_iter().chain(parts.into_iter().flatten().flatten()).chain(others.into_iter().flatten())
 }
 
 /// The byte-least source, among those that serve the issuer, which ever listed the verifying key.
@@ -117,9 +124,11 @@ pub(super) fn passes(filters: &super::Filters, facts: &TokenFacts) -> bool {
     any(&filters.tid, claims.and_then(|claims| claims.tid.as_deref()))
         && any(&filters.oid, claims.and_then(|claims| claims.oid.as_deref()))
         && any(&filters.client, claims.and_then(|claims| claims.client_id.as_deref()))
-        && any(&filters.uti, claims.and_then(|claims| claims.uti.as_deref()))
-        && any(&filters.sid, claims.and_then(|claims| claims.sid.as_deref()))
-        && any(&filters.kid, header.and_then(|header| header.kid.as_deref()))
-        && (filters.token.is_empty()
-            || filters.token.iter().any(|token| token.eq_ignore_ascii_case(&facts.sha256)))
+        && any(&filters.uti, claims.and_then(|claims| claims.uti))
+        && any(&filters.sid, claims.and_then(|claims| claims.sid))
+        && any(&filters.kid, header.and_then(|header| header.kid))
+        && (filters.token.is_empty() || {
+            let sha256 = facts.token.fingerprint.hex();
+            filters.token.iter().any(|token| token.eq_ignore_ascii_case(&sha256))
+        })
 }

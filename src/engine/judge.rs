@@ -1,35 +1,39 @@
 //! One record against policy, keys and rules; shared by the line path and the batch path.
 
+use super::activity::ActivityKey;
 use super::entry::{self, Entry};
+use super::front::Front;
+use super::names::Names;
 use super::order::{FirstTen, Seen};
-use super::partial::{
-    Activity, ActivityKey, Coverage, CoverageKey, Finding, FindingKey, TokenNumber, TokenSummary,
-};
+use super::partial::{Coverage, CoverageKey, Finding, FindingKey};
 use super::scan::Scanned;
-use super::write::{self, Place};
-use super::{Engine, Input, Partial, Rows, distinct};
+use super::tokens::{TokenNames, TokenNumber, TokenSummary};
+use super::write::{self, Place, Seat, Tokens};
+use super::{Engine, Input, Partial, Rows};
 use crate::entra;
 use crate::facts::{DataTenant, Facts, JudgedTime, Outcome};
+use crate::findings::finding_id;
 use crate::policy::{ApiMatch, Request, Stage};
 use crate::record::{Presence, Record};
-use crate::rules::kit::{Check, Evidence, Reason, Severity};
+use crate::redact::Secrets;
+use crate::rules::kit::{Check, Evidence, Severity};
 use crate::rules::{self, Rule};
 use crate::time::UtcMicros;
 use crate::verify::Signature;
 use crate::verify::Verdict;
+use hashbrown::hash_map::Entry as MapEntry;
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::collections::hash_map::Entry as MapEntry;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 impl Engine {
-    /// Judges one record; `entries` are its tokens' entries in order.
+    /// Judges one record. `tokens` are a worker's entries and the slots of the record's tokens, in order.
     pub(super) fn judge(
         &self,
         input: &Input,
         scanned: &Scanned<'_>,
-        entries: &[Arc<Entry>],
+        seat: Seat,
+        (front, slots): (&mut Front, &[usize]),
         partial: &mut Partial,
         rows: &mut Rows,
     ) {
@@ -46,11 +50,14 @@ impl Engine {
         let api = self.policy.as_ref().map(|policy| policy.api_of(request));
         let settings = api.and_then(|api| api.settings);
         let name = settings.map(|settings| settings.name.as_str());
-        if !self.keeps(record, time, gateway, name, entries) {
+        // Tokens that the worker has not counted in this partial yet.
+        let mut counted: Vec<(usize, TokenNumber)> = Vec::new();
+        let tokens = Tokens { front, slots };
+        if !self.keeps(record, time, gateway, name, tokens) {
             partial.counts.filtered += 1;
             return;
         }
-        let place = Place::new(partial, scanned, entries, time, gateway, name);
+        let place = Place::new(partial, scanned, tokens, time, seat, name);
         self.count_record(record, time, api, &place, partial);
         let data_tenant = self.data_tenant(record, settings, request);
         let outcome = Outcome::of(record.status, record.location);
@@ -60,10 +67,10 @@ impl Engine {
         let mut not_evaluable = false;
         let rows_before = rows.occurrences.len();
         let mut seen = HashSet::new();
-        for entry in entries {
+        for (slot, entry) in tokens.each() {
             // Two spellings of one token are one use.
-            let repeated = entries.len() > 1 && !seen.insert(entry.facts.token.fingerprint);
-            if repeated || !entry::passes(&self.filters, &entry.facts) {
+            let repeated = slots.len() > 1 && !seen.insert(entry.facts.token.fingerprint);
+            if repeated || (self.filters_tokens && !entry::passes(&self.filters, &entry.facts)) {
                 continue;
             }
             let verdict = self.verdict(&entry.facts.signature, time);
@@ -81,15 +88,24 @@ impl Engine {
                 verdict,
                 context: self.context(),
             };
-            let token = self.count_use(&facts, entry, &place, partial);
+            let known = front.counted(slot, partial.id);
+            let token = self.count_use(&facts, entry, known, &place, partial);
+            if known.is_none() {
+                counted.push((slot, token));
+            }
             let uses = Use { facts: &facts, entry, token, place: &place };
             not_evaluable |= self.run_rules(&uses, partial, rows);
         }
         if not_evaluable {
             place.coverage(partial).not_evaluable += 1;
         }
-        if let Some(mine) = rows.occurrences.get_mut(rows_before..) {
-            mine.sort_by(|a, b| (&a.rule, &a.token_sha256).cmp(&(&b.rule, &b.token_sha256)));
+        if let Some(mine) = rows.occurrences.get_mut(rows_before..)
+            && mine.len() > 1
+        {
+            mine.sort_by(|a, b| (&a.rule, a.token).cmp(&(&b.rule, b.token)));
+        }
+        for (slot, token) in counted {
+            front.note(slot, partial.id, token);
         }
     }
 
@@ -109,7 +125,7 @@ impl Engine {
         time: Option<JudgedTime>,
         gateway: Option<&str>,
         api: Option<&str>,
-        entries: &[Arc<Entry>],
+        tokens: Tokens<'_>,
     ) -> bool {
         let filters = &self.filters;
         let named = |wanted: &[String], value: Option<&str>| {
@@ -122,7 +138,7 @@ impl Engine {
                 || record
                     .client_ip
                     .is_some_and(|address| filters.ip.iter().any(|wanted| same_address(wanted, address))))
-            && (!self.filters_tokens || entries.iter().any(|entry| entry::passes(filters, &entry.facts)))
+            && (!self.filters_tokens || tokens.each().any(|(_, entry)| entry::passes(filters, &entry.facts)))
     }
 
     fn data_tenant<'r>(
@@ -133,7 +149,7 @@ impl Engine {
     ) -> DataTenant<'r> {
         let Some(policy) = &self.policy else {
             return match record.data_tenant {
-                Some(tenant) if entra::is_guid(tenant) => DataTenant::Tenant(tenant.to_ascii_lowercase()),
+                Some(tenant) if entra::is_guid(tenant) => DataTenant::Tenant(entra::normal_guid(tenant)),
                 Some(tenant) => DataTenant::Unresolved(Cow::Borrowed(tenant)),
                 None => DataTenant::Absent,
             };
@@ -145,7 +161,9 @@ impl Engine {
             _ => record.data_tenant.map(Cow::Borrowed),
         };
         match raw {
-            Some(raw) => policy.resolve_tenant(&raw).map_or(DataTenant::Unresolved(raw), DataTenant::Tenant),
+            Some(raw) => policy
+                .resolve_tenant(&raw)
+                .map_or(DataTenant::Unresolved(raw), |tenant| DataTenant::Tenant(Cow::Owned(tenant))),
             None => DataTenant::Absent,
         }
     }
@@ -182,44 +200,52 @@ impl Engine {
         }
     }
 
-    /// Counts a use of a token in the token and activity tables.
+    /// Counts a use of a token in the token and activity tables; `known` is its number, if it is at hand.
     fn count_use(
         &self,
         facts: &Facts<'_>,
         entry: &Entry,
+        known: Option<TokenNumber>,
         place: &Place<'_>,
         partial: &mut Partial,
     ) -> TokenNumber {
         partial.counts.uses += 1;
-        *partial.verdicts.entry(facts.verdict).or_default() += 1;
-        let number = token_number(facts, entry, place, partial);
-        if let Some((_, summary)) = partial.tokens.get_mut(number.0) {
+        partial.verdicts.add(facts.verdict);
+        let number = known.unwrap_or_else(|| token_number(facts, entry, partial));
+        let Partial { tokens, names, activity, .. } = partial;
+        if let Some(summary) = tokens.get_mut(number) {
+            let time = facts.time.map(|time| time.at);
             summary.uses += 1;
-            summary.seen.add(facts.time.map(|time| time.at));
+            summary.seen.add(time);
             match facts.outcome {
                 Outcome::Accepted => summary.accepted += 1,
                 Outcome::DeniedAuthn | Outcome::DeniedAuthz => summary.denied += 1,
                 Outcome::Unknown => {}
             }
-            if let Some(address) = place.client_ip {
-                summary.client_ips.add(partial.names.hash(address));
+            if facts.verdict < summary.verdict {
+                summary.verdict = facts.verdict;
+                summary.key_source = entry.key_source.as_deref().map(|source| names.id(source));
+            }
+            if let Some(address) = place.client_ip
+                && summary.last_ip != place.client_ip
+            {
+                summary.last_ip = place.client_ip;
+                summary.client_ips.add(names.hash(address));
             }
             if let Some(host) = place.host {
-                summary.hosts.add(place.at, host, &partial.names);
+                summary.hosts.add(place.at, host, names);
             }
-        }
-        if self.activity {
-            let key = ActivityKey {
-                hour: place.hour,
-                token: number,
-                gateway: place.gateway,
-                api: place.api,
-                client_ip: place.client_ip,
-                outcome: facts.outcome,
-            };
-            let activity: &mut Activity = partial.activity.entry(key).or_default();
-            activity.count += 1;
-            activity.seen.add(facts.time.map(|time| time.at));
+            // A token's claims may quote the other token of the same record; a lone token's claims were cleaned when it
+            // was made.
+            if facts.record.tokens.len() > 1 {
+                let beside = TokenNames::new(entry, place.secrets(), place.secret_bytes_min, names);
+                summary.texts.keep_least(&beside, names);
+            }
+            if self.activity {
+                let places = [place.gateway, place.api, place.client_ip];
+                let key = ActivityKey::new(place.hour, number, places, facts.outcome);
+                activity.count(key, time, summary);
+            }
         }
         count_clock(facts, place, partial);
         number
@@ -258,9 +284,8 @@ impl Engine {
         match check {
             Check::Quiet => false,
             Check::NotEvaluable(_) | Check::Fires(_) if rules::silenced(rule, uses.facts) => false,
-            Check::NotEvaluable(Reason(reason)) => {
-                let reason = partial.names.id(reason);
-                *partial.not_evaluable.entry((at, reason)).or_default() += 1;
+            Check::NotEvaluable(reason) => {
+                partial.not_evaluable.add(at, *reason, 1);
                 true
             }
             Check::Fires(evidence) => {
@@ -295,24 +320,25 @@ impl Engine {
         let enforced = facts.api.is_none_or(|api| api.stage == Stage::Enforce);
         let time = facts.time.map(|time| time.at);
         let names = &partial.names;
-        match partial.findings.entry(key) {
+        let finding = match partial.findings.entry(key) {
             MapEntry::Vacant(vacant) => {
                 let mut client_ips = FirstTen::default();
                 if let Some(address) = place.client_ip {
                     client_ips.add(place.at, address, names);
                 }
                 vacant.insert(Finding {
+                    id: id_of(rule, facts, place, names),
                     count: 1,
                     accepted: 0,
                     severity,
                     confidence,
                     verdict: facts.verdict,
                     enforced,
-                    seen: Seen { first: time, last: time },
+                    seen: Seen::at(time),
                     at: place.at,
                     detail: place.detail(evidence, names),
                     client_ips,
-                });
+                })
             }
             MapEntry::Occupied(mut known) => {
                 let finding = known.get_mut();
@@ -330,13 +356,14 @@ impl Engine {
                     finding.at = place.at;
                     finding.detail = place.detail(evidence, names);
                 }
+                known.into_mut()
             }
-        }
+        };
         if self.occurrences
             && severity > Severity::Info
             && severity >= self.filters.min_severity.unwrap_or(severity)
         {
-            rows.occurrences.push(write::occurrence(rule, severity, facts, place, &partial.names));
+            rows.occurrences.push(write::occurrence(&finding.id, rule, severity, facts, place, names));
         }
     }
 }
@@ -365,41 +392,20 @@ fn count_clock(facts: &Facts<'_>, place: &Place<'_>, partial: &mut Partial) {
     }
 }
 
-fn token_number(facts: &Facts<'_>, entry: &Entry, place: &Place<'_>, partial: &mut Partial) -> TokenNumber {
+/// The number of a token that may be new to the partial.
+fn token_number(facts: &Facts<'_>, entry: &Entry, partial: &mut Partial) -> TokenNumber {
     let fingerprint = facts.token.token.fingerprint;
-    let number = match partial.numbers.entry(fingerprint) {
-        MapEntry::Occupied(known) => {
-            let number = *known.get();
-            if let Some((_, summary)) = partial.tokens.get_mut(number.0)
-                && facts.verdict < summary.verdict
-            {
-                summary.verdict = facts.verdict;
-                summary.key_source.clone_from(&entry.key_source);
-            }
-            number
-        }
-        MapEntry::Vacant(vacant) => {
-            let number = *vacant.insert(TokenNumber(partial.tokens.len()));
-            let summary = TokenSummary {
-                cells: entry.cells.clone(),
-                verdict: facts.verdict,
-                key_source: entry.key_source.clone(),
-                seen: Seen::default(),
-                uses: 0,
-                accepted: 0,
-                denied: 0,
-                client_ips: distinct::Distinct::default(),
-                hosts: FirstTen::default(),
-            };
-            partial.tokens.push((fingerprint, summary));
-            number
-        }
-    };
-    // A token's claims may quote the other token of the same record; a lone token's claims were cleaned when it was made.
-    if let (true, Some((_, summary))) = (facts.record.tokens.len() > 1, partial.tokens.get_mut(number.0)) {
-        summary.merge_cells(&entry::cells(facts.token, place.secrets()));
-    }
-    number
+    partial.tokens.number(fingerprint).unwrap_or_else(|| {
+        let own = Secrets::new(entry.secrets().collect());
+        partial.tokens.push(TokenSummary::new(entry, facts.verdict, &own, &mut partial.names))
+    })
+}
+
+/// The id of a finding at a place.
+fn id_of(rule: &Rule, facts: &Facts<'_>, place: &Place<'_>, names: &Names) -> String {
+    let sha256 = facts.token.token.fingerprint.hex();
+    let (gateway, api) = (names.optional(place.gateway), names.optional(place.api));
+    finding_id(rule.id, Some(&sha256), gateway, api, Some(facts.outcome.name()), None)
 }
 
 /// True if two texts name the same address; texts that are none are compared as they stand.

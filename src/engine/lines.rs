@@ -1,7 +1,9 @@
 //! The line path: a chunk of bytes is cut into units, read by its format and judged.
 
+use super::front::Front;
 use super::scan::Scanned;
 use super::{Chunk, Engine, Input, Partial, Rows, Span, Units, excerpt};
+use crate::codec::json::Parser;
 use crate::facts::Position;
 use crate::findings::RejectRow;
 use crate::record::{ReadScratch, Reject, Unit};
@@ -12,17 +14,23 @@ use bumpalo::Bump;
 pub struct Scratch {
     arena: Bump,
     read: ReadScratch,
+    workspace: Workspace,
+}
+
+/// What judging uses again from chunk to chunk.
+#[derive(Default)]
+pub(super) struct Workspace {
+    pub(super) front: Front,
+    pub(super) parser: Parser,
+    /// One a token of the chunk's records.
+    pub(super) slots: Vec<usize>,
 }
 
 impl Scratch {
-    /// Forgets the records of the last chunk.
-    pub(super) fn restart(&mut self) {
+    /// Forgets the records of the last chunk: the memory for records, and the buffers of reading and judging.
+    pub(super) fn restart(&mut self) -> (&Bump, &mut ReadScratch, &mut Workspace) {
         self.arena.reset();
-    }
-
-    /// The memory for records, and the buffers of reading.
-    pub(super) fn parts(&mut self) -> (&Bump, &mut ReadScratch) {
-        (&self.arena, &mut self.read)
+        (&self.arena, &mut self.read, &mut self.workspace)
     }
 }
 
@@ -44,9 +52,7 @@ impl Engine {
         rows: &mut Rows,
     ) {
         let Some(format) = &input.format else { return };
-        let Scratch { arena, read } = scratch;
-        arena.reset();
-        let arena: &Bump = arena;
+        let (arena, read, workspace) = scratch.restart();
         let mut scanned: Vec<Scanned<'_>> = Vec::new();
         for_each_unit(chunk, |span, last| {
             let raw = chunk.bytes.get(span.start..span.end).unwrap_or_default();
@@ -73,7 +79,7 @@ impl Engine {
                 }
             }
         });
-        self.judge_all(input, &scanned, partial, rows);
+        self.judge_all(input, &scanned, workspace, partial, rows);
     }
 
     /// Audits one unit that stands alone: a cell of a text column.
@@ -87,12 +93,12 @@ impl Engine {
         rows: &mut Rows,
     ) {
         let Some(format) = &input.format else { return };
-        scratch.restart();
-        let (arena, read) = scratch.parts();
+        let (arena, read, workspace) = scratch.restart();
         match format.read(unit, arena, read) {
             Ok((Unit::Record, record)) => {
                 partial.counts.units += 1;
-                self.judge_all(input, &[Scanned { record, position, raw: Some(unit) }], partial, rows);
+                let scanned = [Scanned { record, position, raw: Some(unit) }];
+                self.judge_all(input, &scanned, workspace, partial, rows);
             }
             Ok((Unit::Ignored, _)) => {
                 partial.counts.units += 1;

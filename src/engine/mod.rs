@@ -1,11 +1,13 @@
 //! The pure core: lines or a `RecordBatch` in, partials out, tables at the end. No clock, environment, files or network.
 
+mod activity;
 mod arrow;
 mod conclude;
 mod counts;
 mod distinct;
 mod entry;
 mod excerpt;
+mod front;
 mod judge;
 mod lines;
 mod names;
@@ -14,6 +16,8 @@ mod partial;
 mod problems;
 mod saved;
 mod scan;
+mod tables;
+mod tokens;
 mod totals;
 mod write;
 
@@ -42,6 +46,7 @@ use crate::verify::Verifier;
 use entry::Entry;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Which records and findings an audit keeps; everything empty keeps all.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
@@ -163,7 +168,9 @@ pub struct Engine {
     activity: bool,
     /// What is enforced where no policy says so.
     no_validation: Validation,
-    memo: Memo<Arc<Entry>>,
+    memo: Arc<Memo<Arc<Entry>>>,
+    /// Number of the next partial; nothing that is written depends on it.
+    next_partial: AtomicU64,
 }
 
 /// An input: where records come from.
@@ -227,7 +234,8 @@ impl Engine {
             occurrences: setup.occurrences,
             activity: setup.activity,
             no_validation: Validation::default(),
-            memo: Memo::new(limits::MEMO_TOKENS_MAX),
+            memo: Arc::new(Memo::new(limits::MEMO_TOKENS_MAX)),
+            next_partial: AtomicU64::new(0),
         }
     }
 
@@ -251,7 +259,8 @@ impl Engine {
             Judge::Run(run) => Some(run.start()),
             _ => None,
         });
-        Partial { runs: runs.collect(), ..Partial::default() }
+        let id = self.next_partial.fetch_add(1, Ordering::Relaxed);
+        Partial { id, runs: runs.collect(), ..Partial::default() }
     }
 
     fn context(&self) -> Context<'_> {

@@ -1,19 +1,38 @@
-//! Texts of a partial by number, so that keys are small and a repeated address is stored once.
+//! Texts of a partial by number, so that keys are small and a repeated text is stored once.
 
 use super::distinct;
-use std::collections::HashMap;
-use std::sync::Arc;
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use std::hash::BuildHasher as _;
+use std::num::NonZeroU32;
 
-/// A text of [`Names`].
+/// A text of [`Names`]. Never zero, so that an optional one takes no more room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
-pub(super) struct Name(u32);
+pub(super) struct Name(NonZeroU32);
+
+impl Name {
+    /// Place among the texts.
+    fn at(self) -> usize {
+        usize::try_from(self.0.get() - 1).unwrap_or(usize::MAX)
+    }
+
+    fn from_place(at: usize) -> Self {
+        let number = u32::try_from(at).unwrap_or(u32::MAX - 1);
+        Self(NonZeroU32::MIN.saturating_add(number))
+    }
+}
 
 /// Numbered texts. Numbers differ between partials: [`Names::absorb`] translates.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    ids: HashMap<Arc<str>, Name>,
-    texts: Vec<Arc<str>>,
+    hasher: DefaultHashBuilder,
+    table: HashTable<Name>,
+    /// All texts, one behind the other.
+    texts: String,
+    /// Where each of them ends.
+    ends: Vec<usize>,
+    /// A bit for each text that the redactor leaves as it is.
+    clean: Vec<u64>,
     /// Hashes of texts for counting distinct ones, made when first asked for.
     hashes: HashMap<Name, u64>,
 }
@@ -21,19 +40,46 @@ pub(super) struct Names {
 impl Names {
     /// The number of a text; allocates only for a new one.
     pub(super) fn id(&mut self, text: &str) -> Name {
-        if let Some(id) = self.ids.get(text) {
-            return *id;
+        let hash = self.hasher.hash_one(text);
+        if let Some(id) = self.find(hash, text) {
+            return id;
         }
-        let id = Name(u32::try_from(self.texts.len()).unwrap_or(u32::MAX));
-        let text: Arc<str> = text.into();
-        self.texts.push(Arc::clone(&text));
-        self.ids.insert(text, id);
+        let id = Name::from_place(self.ends.len());
+        self.texts.push_str(text);
+        self.ends.push(self.texts.len());
+        let Self { hasher, table, texts, ends, .. } = self;
+        table.insert_unique(hash, id, |id| hasher.hash_one(text_of(texts, ends, *id)));
         id
+    }
+
+    /// The number of a text that is known, and known to be left as it is by the redactor.
+    pub(super) fn clean_id(&self, text: &str) -> Option<Name> {
+        self.find(self.hasher.hash_one(text), text).filter(|id| {
+            let (word, bit) = (id.at() / 64, id.at() % 64);
+            self.clean.get(word).is_some_and(|bits| bits >> bit & 1 == 1)
+        })
+    }
+
+    /// The number of a text that the redactor was seen to leave as it is.
+    pub(super) fn id_of_clean(&mut self, text: &str) -> Name {
+        let id = self.id(text);
+        let (word, bit) = (id.at() / 64, id.at() % 64);
+        if self.clean.len() <= word {
+            self.clean.resize(word + 1, 0);
+        }
+        if let Some(bits) = self.clean.get_mut(word) {
+            *bits |= 1 << bit;
+        }
+        id
+    }
+
+    fn find(&self, hash: u64, text: &str) -> Option<Name> {
+        self.table.find(hash, |id| self.text(*id) == text).copied()
     }
 
     /// The text of a number.
     pub(super) fn text(&self, id: Name) -> &str {
-        usize::try_from(id.0).ok().and_then(|at| self.texts.get(at)).map_or("", |text| text)
+        text_of(&self.texts, &self.ends, id)
     }
 
     /// The hash of a text that counts distinct ones.
@@ -53,13 +99,18 @@ impl Names {
 
     /// Takes in another partial's texts; the result translates its numbers.
     pub(super) fn absorb(&mut self, other: &Self) -> Translation {
-        Translation(other.texts.iter().map(|text| self.id(text)).collect())
+        Translation(other.iter().map(|text| self.id(text)).collect())
     }
 
     /// All texts in the order of their numbers.
-    pub(super) fn texts(&self) -> &[Arc<str>] {
-        &self.texts
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..self.ends.len()).map(|at| self.text(Name::from_place(at)))
     }
+}
+
+fn text_of<'t>(texts: &'t str, ends: &[usize], id: Name) -> &'t str {
+    let start = id.at().checked_sub(1).and_then(|before| ends.get(before)).copied().unwrap_or(0);
+    ends.get(id.at()).and_then(|end| texts.get(start..*end)).unwrap_or_default()
 }
 
 /// Numbers of one partial as numbers of another.
@@ -68,11 +119,59 @@ pub(super) struct Translation(Vec<Name>);
 impl Translation {
     /// A number of the absorbed partial in the absorbing one.
     pub(super) fn of(&self, id: Name) -> Name {
-        usize::try_from(id.0).ok().and_then(|at| self.0.get(at)).copied().unwrap_or(id)
+        self.0.get(id.at()).copied().unwrap_or(id)
     }
 
     /// The same for an optional number.
     pub(super) fn optional(&self, id: Option<Name>) -> Option<Name> {
         id.map(|id| self.of(id))
+    }
+}
+
+/// Some texts as one, each behind its length (`5:alpha4:beta`), so that a list is a name like any other.
+pub(super) fn packed<'t>(texts: impl Iterator<Item = std::borrow::Cow<'t, str>>) -> String {
+    use std::fmt::Write as _;
+    texts.fold(String::new(), |mut out, text| {
+        let _ = write!(out, "{}:{text}", text.len());
+        out
+    })
+}
+
+/// The texts of [`packed`].
+pub(super) fn unpacked(mut packed: &str) -> impl Iterator<Item = &str> {
+    std::iter::from_fn(move || {
+        let (length, rest) = packed.split_once(':')?;
+        let (text, rest) = rest.split_at_checked(length.parse().ok()?)?;
+        packed = rest;
+        Some(text)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_has_one_number_and_comes_back() {
+        let mut names = Names::default();
+        let ids: Vec<Name> = ["a", "", "bc", "a"].iter().map(|text| names.id(text)).collect();
+        assert_eq!(ids[0], ids[3]);
+        assert_eq!(ids.iter().map(|id| names.text(*id)).collect::<Vec<_>>(), ["a", "", "bc", "a"]);
+        assert_eq!(names.clean_id("a"), None);
+        assert_eq!(names.id_of_clean("a"), ids[0]);
+        assert_eq!((names.clean_id("a"), names.clean_id("bc"), names.clean_id("z")), (Some(ids[0]), None, None));
+        let mut other = Names::default();
+        other.id("bc");
+        let translation = other.absorb(&names);
+        assert_eq!(other.text(translation.of(ids[2])), "bc");
+        assert_eq!(other.iter().collect::<Vec<_>>(), ["bc", "a", ""]);
+    }
+
+    #[test]
+    fn lists_are_packed_and_unpacked() {
+        for list in [&[][..], &[""], &["a", "7:b", "\u{e9}:"]] {
+            let text = packed(list.iter().map(|text| (*text).into()));
+            assert_eq!(unpacked(&text).collect::<Vec<_>>(), list);
+        }
     }
 }

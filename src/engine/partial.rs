@@ -1,24 +1,18 @@
 //! What a part of the input gave: merges with other parts in any order and any grouping, and is then concluded.
 
-use super::counts::InputCounts;
-use super::distinct::Distinct;
+use super::activity::Activity;
+use super::counts::{InputCounts, NotEvaluable, VerdictCounts};
 use super::names::{Name, Names, Translation};
 use super::order::{At, FirstTen, Seen};
+use super::tokens::{TokenNumber, Tokens};
 use crate::facts::Outcome;
-use crate::findings::TokenCells;
 use crate::policy::Stage;
-use crate::redact::Fingerprint;
 use crate::rules::run::RunState;
 use crate::rules::{Confidence, Severity};
 use crate::time::UtcMicros;
 use crate::verify::Verdict;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-
-/// A token of a partial by number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(transparent)]
-pub(super) struct TokenNumber(pub(super) usize);
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 
 /// What makes a finding one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -48,6 +42,8 @@ pub(super) struct Detail {
 /// A finding so far.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Finding {
+    /// See [`crate::findings::finding_id`].
+    pub(super) id: String,
     /// Requests.
     pub(super) count: i64,
     /// Requests among them that an `[[accept]]` covers.
@@ -60,38 +56,6 @@ pub(super) struct Finding {
     pub(super) at: At,
     pub(super) detail: Detail,
     pub(super) client_ips: FirstTen,
-}
-
-/// A distinct token so far.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-pub(super) struct TokenSummary {
-    pub(super) cells: TokenCells,
-    pub(super) verdict: Verdict,
-    pub(super) key_source: Option<String>,
-    pub(super) seen: Seen,
-    pub(super) uses: i64,
-    pub(super) accepted: i64,
-    pub(super) denied: i64,
-    pub(super) client_ips: Distinct,
-    pub(super) hosts: FirstTen,
-}
-
-/// A combination of the activity table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-pub(super) struct ActivityKey {
-    pub(super) hour: Option<UtcMicros>,
-    pub(super) token: TokenNumber,
-    pub(super) gateway: Option<Name>,
-    pub(super) api: Option<Name>,
-    pub(super) client_ip: Option<Name>,
-    pub(super) outcome: Outcome,
-}
-
-/// A row of the activity table so far.
-#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
-pub(super) struct Activity {
-    pub(super) count: i64,
-    pub(super) seen: Seen,
 }
 
 /// A combination of the coverage table.
@@ -118,7 +82,7 @@ pub(super) struct Coverage {
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct GatewayState {
     /// First and last record of each minute, in microseconds; kept only where the policy expects regular records.
-    pub(super) minutes: HashMap<i64, (i64, i64)>,
+    pub(super) minutes: std::collections::HashMap<i64, (i64, i64)>,
     /// Least (time of use − `iat`) of validly signed tokens, in seconds, where negative.
     pub(super) clock_offset_s: Option<i64>,
 }
@@ -126,16 +90,17 @@ pub(super) struct GatewayState {
 /// See the module.
 #[derive(Default)]
 pub struct Partial {
+    /// Tells the engine's partials apart while they live.
+    pub(super) id: u64,
     pub(super) counts: InputCounts,
     pub(super) names: Names,
-    pub(super) numbers: HashMap<Fingerprint, TokenNumber>,
-    pub(super) tokens: Vec<(Fingerprint, TokenSummary)>,
+    pub(super) tokens: Tokens,
     pub(super) findings: HashMap<FindingKey, Finding>,
-    pub(super) activity: HashMap<ActivityKey, Activity>,
+    pub(super) activity: Activity,
     pub(super) coverage: HashMap<CoverageKey, Coverage>,
-    /// (rule, reason) -> uses.
-    pub(super) not_evaluable: HashMap<(usize, Name), u64>,
-    pub(super) verdicts: HashMap<Verdict, u64>,
+    /// Uses that a rule could not judge, by rule and reason.
+    pub(super) not_evaluable: NotEvaluable,
+    pub(super) verdicts: VerdictCounts,
     pub(super) uncovered: u64,
     pub(super) ambiguous: HashMap<Name, u64>,
     pub(super) gateways: HashMap<Name, GatewayState>,
@@ -151,46 +116,30 @@ impl Partial {
 
     /// Takes in what another part gave; both are of the same engine.
     pub fn merge(&mut self, other: Self) {
+        if self.is_empty() {
+            *self = other;
+            return;
+        }
         self.counts.merge(&other.counts);
         let names = self.names.absorb(&other.names);
-        let tokens: Vec<TokenNumber> = other
-            .tokens
-            .into_iter()
-            .map(|(fingerprint, token)| self.merge_token(fingerprint, token, &names))
-            .collect();
-        let number = |old: TokenNumber| tokens.get(old.0).copied().unwrap_or(old);
+        let tokens = self.tokens.absorb(other.tokens, &self.names, &names);
+        self.activity.absorb(&other.activity, &tokens, &names);
         for (key, finding) in other.findings {
             let key = FindingKey {
-                token: number(key.token),
+                token: tokens.get(key.token.at()).copied().unwrap_or(key.token),
                 gateway: names.optional(key.gateway),
                 api: names.optional(key.api),
                 ..key
             };
             self.merge_finding(key, finding, &names);
         }
-        for (key, activity) in other.activity {
-            let key = ActivityKey {
-                token: number(key.token),
-                gateway: names.optional(key.gateway),
-                api: names.optional(key.api),
-                client_ip: names.optional(key.client_ip),
-                ..key
-            };
-            let mine = self.activity.entry(key).or_default();
-            mine.count += activity.count;
-            mine.seen.merge(activity.seen);
-        }
         for (key, coverage) in other.coverage {
             let key =
                 CoverageKey { gateway: names.optional(key.gateway), api: names.optional(key.api), ..key };
             self.coverage.entry(key).or_default().merge(coverage);
         }
-        for ((rule, reason), uses) in other.not_evaluable {
-            *self.not_evaluable.entry((rule, names.of(reason))).or_default() += uses;
-        }
-        for (verdict, uses) in other.verdicts {
-            *self.verdicts.entry(verdict).or_default() += uses;
-        }
+        self.not_evaluable.merge(&other.not_evaluable);
+        self.verdicts.merge(&other.verdicts);
         self.uncovered += other.uncovered;
         for (api, records) in other.ambiguous {
             *self.ambiguous.entry(names.of(api)).or_default() += records;
@@ -207,28 +156,9 @@ impl Partial {
         }
     }
 
-    fn merge_token(
-        &mut self,
-        fingerprint: Fingerprint,
-        token: TokenSummary,
-        names: &Translation,
-    ) -> TokenNumber {
-        match self.numbers.entry(fingerprint) {
-            Entry::Vacant(vacant) => {
-                let number = *vacant.insert(TokenNumber(self.tokens.len()));
-                let mut hosts = FirstTen::default();
-                hosts.merge(&token.hosts, names, &self.names);
-                self.tokens.push((fingerprint, TokenSummary { hosts, ..token }));
-                number
-            }
-            Entry::Occupied(known) => {
-                let number = *known.get();
-                if let Some((_, mine)) = self.tokens.get_mut(number.0) {
-                    mine.merge(token, names, &self.names);
-                }
-                number
-            }
-        }
+    /// True if it has seen no unit, so that another part can take its place whole.
+    fn is_empty(&self) -> bool {
+        self.counts.units == 0 && self.tokens.len() == 0 && self.coverage.is_empty()
     }
 
     fn merge_finding(&mut self, key: FindingKey, theirs: Finding, translation: &Translation) {
@@ -239,54 +169,6 @@ impl Partial {
         match self.findings.entry(key) {
             Entry::Vacant(vacant) => drop(vacant.insert(theirs)),
             Entry::Occupied(mut known) => known.get_mut().merge(theirs, &self.names),
-        }
-    }
-}
-
-impl TokenSummary {
-    /// Adds another part's uses. Texts may differ only by what the redactor had to remove beside other tokens; the
-    /// redacted one sorts first.
-    fn merge(&mut self, other: Self, translation: &Translation, names: &Names) {
-        self.merge_cells(&other.cells);
-        if other.verdict < self.verdict {
-            self.verdict = other.verdict;
-            self.key_source = other.key_source;
-        }
-        self.seen.merge(other.seen);
-        self.uses += other.uses;
-        self.accepted += other.accepted;
-        self.denied += other.denied;
-        self.client_ips.merge(&other.client_ips);
-        self.hosts.merge(&other.hosts, translation, names);
-    }
-
-    /// Keeps the lesser of two spellings of each text, so that the order of merging does not matter.
-    pub(super) fn merge_cells(&mut self, other: &TokenCells) {
-        if self.cells == *other {
-            return;
-        }
-        let mine = &mut self.cells;
-        for (mine, other) in [
-            (&mut mine.iss, &other.iss),
-            (&mut mine.aud, &other.aud),
-            (&mut mine.tid, &other.tid),
-            (&mut mine.oid, &other.oid),
-            (&mut mine.sub, &other.sub),
-            (&mut mine.client_id, &other.client_id),
-            (&mut mine.uti, &other.uti),
-            (&mut mine.sid, &other.sid),
-            (&mut mine.kid, &other.kid),
-            (&mut mine.alg, &other.alg),
-            (&mut mine.typ, &other.typ),
-        ] {
-            if *other < *mine {
-                mine.clone_from(other);
-            }
-        }
-        for (mine, other) in [(&mut mine.scp, &other.scp), (&mut mine.roles, &other.roles)] {
-            if *other < *mine {
-                mine.clone_from(other);
-            }
         }
     }
 }

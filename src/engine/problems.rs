@@ -1,6 +1,7 @@
 //! Findings grouped by their cause: what alerts, tickets and baselines key on.
 
 use crate::findings::{FindingRow, ProblemRow, first_order};
+use crate::redact::Fingerprint;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +22,7 @@ pub(super) fn group(findings: &[FindingRow]) -> Vec<ProblemRow> {
 fn problem(group: &[&FindingRow]) -> Option<ProblemRow> {
     let example = group.iter().copied().min_by(|a, b| first(a, b))?;
     let distinct = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-    let tokens: BTreeSet<&str> = group.iter().filter_map(|finding| finding.token_sha256.as_deref()).collect();
+    let tokens: BTreeSet<Fingerprint> = group.iter().filter_map(|finding| finding.token_sha256).collect();
     let clients: BTreeSet<&str> =
         group.iter().filter_map(|finding| finding.token.client_id.as_deref()).collect();
     let identities: BTreeSet<Identity<'_>> = group.iter().filter_map(|finding| identity(finding)).collect();
@@ -30,7 +31,7 @@ fn problem(group: &[&FindingRow]) -> Option<ProblemRow> {
     let enforced = group.iter().any(|finding| finding.stage == "enforce");
     Some(ProblemRow {
         problem_id: example.problem_id.clone(),
-        rule: example.rule.clone(),
+        rule: example.rule.to_owned(),
         category: example.category,
         severity: group.iter().map(|finding| finding.severity).max()?,
         lane: example.lane,

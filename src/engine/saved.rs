@@ -1,21 +1,18 @@
 //! Partials as bytes, so that other engines can carry them between processes and nightly runs can keep them.
 
 use super::Engine;
-use super::counts::InputCounts;
+use super::activity::{Activity, ActivityRow};
+use super::counts::{InputCounts, NotEvaluable, VerdictCounts};
 use super::names::{Name, Names};
-use super::partial::{
-    Activity, ActivityKey, Coverage, CoverageKey, Finding, FindingKey, GatewayState, Partial, TokenNumber,
-    TokenSummary,
-};
-use crate::redact::Fingerprint;
-use crate::rules::kit::Judge;
+use super::partial::{Coverage, CoverageKey, Finding, FindingKey, GatewayState, Partial};
+use super::tokens::{TokenSummary, Tokens};
+use crate::rules::kit::{Judge, Reason};
 use crate::rules::run::RestoreError;
-use crate::verify::Verdict;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 /// Version of the form; a partial of another version is refused.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Saved bytes that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -48,12 +45,12 @@ struct Saved {
     rules: Vec<String>,
     counts: InputCounts,
     names: Vec<String>,
-    tokens: Vec<([u8; 32], TokenSummary)>,
+    tokens: Vec<TokenSummary>,
     findings: Vec<(FindingKey, Finding)>,
-    activity: Vec<(ActivityKey, Activity)>,
+    activity: Vec<ActivityRow>,
     coverage: Vec<(CoverageKey, Coverage)>,
-    not_evaluable: Vec<((usize, Name), u64)>,
-    verdicts: Vec<(Verdict, u64)>,
+    not_evaluable: Vec<(usize, String, u64)>,
+    verdicts: VerdictCounts,
     uncovered: u64,
     ambiguous: Vec<(Name, u64)>,
     gateways: Vec<(Name, SavedGateway)>,
@@ -73,21 +70,19 @@ impl Engine {
     ///
     /// Only if the writer of the form fails, which memory alone could cause.
     pub fn save(&self, partial: &Partial) -> Result<Vec<u8>, SavedError> {
+        let mut not_evaluable = Vec::new();
+        partial.not_evaluable.each(|rule, reason, uses| not_evaluable.push((rule, reason.0.to_owned(), uses)));
         let saved = Saved {
             version: VERSION,
             rules: self.rule_ids(),
             counts: partial.counts,
-            names: partial.names.texts().iter().map(|text| (**text).to_owned()).collect(),
-            tokens: partial
-                .tokens
-                .iter()
-                .map(|(fingerprint, token)| (fingerprint.0, token.clone()))
-                .collect(),
+            names: partial.names.iter().map(str::to_owned).collect(),
+            tokens: partial.tokens.summaries().to_vec(),
             findings: partial.findings.iter().map(|(key, finding)| (*key, finding.clone())).collect(),
-            activity: pairs(&partial.activity),
+            activity: partial.activity.rows().to_vec(),
             coverage: pairs(&partial.coverage),
-            not_evaluable: pairs(&partial.not_evaluable),
-            verdicts: pairs(&partial.verdicts),
+            not_evaluable,
+            verdicts: partial.verdicts,
             uncovered: partial.uncovered,
             ambiguous: pairs(&partial.ambiguous),
             gateways: partial
@@ -124,26 +119,30 @@ impl Engine {
         for text in &saved.names {
             names.id(text);
         }
-        let tokens: Vec<(Fingerprint, TokenSummary)> =
-            saved.tokens.into_iter().map(|(bytes, token)| (Fingerprint(bytes), token)).collect();
+        let mut tokens = Tokens::default();
+        for token in saved.tokens {
+            tokens.push(token);
+        }
+        let mut activity = Activity::default();
+        activity.restore(saved.activity);
+        let mut not_evaluable = NotEvaluable::default();
+        for (rule, reason, uses) in saved.not_evaluable {
+            not_evaluable.add(rule, Reason::named(&reason).ok_or(SavedError::Rules)?, uses);
+        }
         Ok(Partial {
             counts: saved.counts,
             names,
-            numbers: tokens
-                .iter()
-                .enumerate()
-                .map(|(at, (fingerprint, _))| (*fingerprint, TokenNumber(at)))
-                .collect(),
             tokens,
+            activity,
+            not_evaluable,
+            verdicts: saved.verdicts,
             findings: saved.findings.into_iter().collect(),
-            activity: saved.activity.into_iter().collect(),
             coverage: saved.coverage.into_iter().collect(),
-            not_evaluable: saved.not_evaluable.into_iter().collect(),
-            verdicts: saved.verdicts.into_iter().collect(),
             uncovered: saved.uncovered,
             ambiguous: saved.ambiguous.into_iter().collect(),
             gateways: saved.gateways.into_iter().map(|(name, state)| (name, state.into())).collect(),
             runs: runs.collect::<Result<_, _>>()?,
+            ..self.partial()
         })
     }
 
@@ -162,7 +161,7 @@ fn pairs<K: Copy, V: Copy>(map: &HashMap<K, V>) -> Vec<(K, V)> {
 
 impl From<&GatewayState> for SavedGateway {
     fn from(state: &GatewayState) -> Self {
-        Self { minutes: pairs(&state.minutes), clock_offset_s: state.clock_offset_s }
+        Self { minutes: state.minutes.iter().map(|(minute, period)| (*minute, *period)).collect(), clock_offset_s: state.clock_offset_s }
     }
 }
 

@@ -1,13 +1,15 @@
 //! From a chunk's records to judged uses: look the tokens up, verify the unknown distinct ones in one batch, judge.
 
 use super::entry::Entry;
+use super::front::Front;
+use super::lines::Workspace;
 use super::{Engine, Input, Partial, Rows};
+use crate::codec::json::Parser;
 use crate::facts::Position;
 use crate::limits;
 use crate::record::{Record, TokenHit};
 use crate::token::Token;
 use crate::verify::VerifyItem;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A record with its place.
@@ -19,61 +21,76 @@ pub(super) struct Scanned<'a> {
 }
 
 impl Engine {
-    /// Judges a chunk's records in their order.
+    /// Judges a chunk's records in their order. All of them have the same source.
     pub(super) fn judge_all(
         &self,
         input: &Input,
         scanned: &[Scanned<'_>],
+        workspace: &mut Workspace,
         partial: &mut Partial,
         rows: &mut Rows,
     ) {
-        let entries = self.entries(scanned);
-        let mut next = entries.as_slice();
+        workspace.front.begin(&self.memo);
+        let mut slots = std::mem::take(&mut workspace.slots);
+        self.find_slots(scanned, &mut workspace.front, &mut workspace.parser, &mut slots);
+        let source = scanned.first().and_then(|scanned| scanned.position.source);
+        let seat = super::write::Seat {
+            source: source.map(|source| partial.names.id(source)),
+            gateway: input.gateway().map(|gateway| partial.names.id(gateway)),
+        };
+        let mut next = slots.as_slice();
         for scanned in scanned {
             let (mine, rest) = next.split_at(scanned.record.tokens.len().min(next.len()));
             next = rest;
-            self.judge(input, scanned, mine, partial, rows);
+            self.judge(input, scanned, seat, (&mut workspace.front, mine), partial, rows);
         }
+        workspace.slots = slots;
     }
 
-    /// One entry a token of the records, in order. A token is remembered only once its verdict is known.
-    fn entries(&self, scanned: &[Scanned<'_>]) -> Vec<Arc<Entry>> {
-        let hits = || scanned.iter().flat_map(|scanned| scanned.record.tokens);
-        let known: Vec<Option<Arc<Entry>>> = hits().map(|hit| self.memo.get(hit.value, hit.at_cut)).collect();
-        let mut unknown: Vec<&TokenHit<'_>> = Vec::new();
-        let mut places: HashMap<(&str, bool), usize> = HashMap::new();
-        for (hit, known) in hits().zip(&known) {
-            if known.is_none() {
-                places.entry((hit.value, hit.at_cut)).or_insert_with(|| {
-                    unknown.push(hit);
-                    unknown.len() - 1
-                });
-            }
+    /// One slot a token of the records, in order. A token is remembered only once its verdict is known.
+    fn find_slots(
+        &self,
+        scanned: &[Scanned<'_>],
+        front: &mut Front,
+        parser: &mut Parser,
+        slots: &mut Vec<usize>,
+    ) {
+        slots.clear();
+        let first_new = front.len();
+        // The hits of the slots from `first_new` on, one each.
+        let mut new: Vec<&TokenHit<'_>> = Vec::new();
+        for hit in scanned.iter().flat_map(|scanned| scanned.record.tokens) {
+            let index = self.memo.index(hit.value);
+            let slot = front.find(index, hit, first_new, &new).unwrap_or_else(|| {
+                new.push(hit);
+                front.push(index, self.memo.get(index, hit.value, hit.at_cut))
+            });
+            slots.push(slot);
         }
-        let made = self.verified(&unknown);
-        let found = |hit: &TokenHit<'_>| {
-            places.get(&(hit.value, hit.at_cut)).and_then(|place| made.get(*place)).cloned()
-        };
-        hits().zip(known).filter_map(|(hit, known)| known.or_else(|| found(hit))).collect()
+        let unknown = new.iter().zip(first_new..).filter(|(_, slot)| front.entry(*slot).is_none());
+        let unknown: Vec<(&TokenHit<'_>, usize)> = unknown.map(|(hit, slot)| (*hit, slot)).collect();
+        if !unknown.is_empty() {
+            self.verify(&unknown, front, parser);
+        }
     }
 
     /// Verifies distinct tokens and remembers them.
-    fn verified(&self, unknown: &[&TokenHit<'_>]) -> Vec<Arc<Entry>> {
-        let tokens: Vec<Token> = unknown.iter().map(|hit| Token::parse(hit.value)).collect();
+    fn verify(&self, unknown: &[(&TokenHit<'_>, usize)], front: &mut Front, parser: &mut Parser) {
+        let tokens: Vec<Token> =
+            unknown.iter().map(|(hit, _)| Token::parse_with(hit.value, parser)).collect();
         let items: Vec<VerifyItem<'_>> = unknown
             .iter()
             .zip(&tokens)
-            .map(|(hit, token)| VerifyItem { value: hit.value, token, at_cut: hit.at_cut })
+            .map(|((hit, _), token)| VerifyItem { value: hit.value, token, at_cut: hit.at_cut })
             .collect();
         let signatures = self.verifier().verify_batch(&items);
-        let made = unknown.iter().zip(tokens).zip(signatures);
-        made.map(|((hit, token), signature)| {
-            let entry = Arc::new(Entry::new(self, hit.value, token, signature));
+        for (((hit, slot), token), signature) in unknown.iter().zip(tokens).zip(signatures) {
+            let entry = Arc::new(Entry::new(self, hit.value, hit.at_cut, token, signature));
             if hit.value.len() <= limits::MEMO_TOKEN_BYTES_MAX {
-                self.memo.insert(hit.value, hit.at_cut, Arc::clone(&entry));
+                let index = self.memo.index(hit.value);
+                self.memo.insert(index, hit.value, hit.at_cut, Arc::clone(&entry));
             }
-            entry
-        })
-        .collect()
+            front.fill(*slot, entry);
+        }
     }
 }

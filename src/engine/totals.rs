@@ -1,7 +1,7 @@
 //! What a run as a whole found out, beside the tables.
 
 use super::{Engine, InputCounts, Partial};
-use crate::findings::Tables;
+use crate::findings::{FindingRow, ProblemRow};
 use crate::policy::Gateway;
 use crate::rules::Severity;
 use crate::verify::Verdict;
@@ -56,41 +56,45 @@ pub struct GatewayTotals {
 
 impl Totals {
     /// The totals of a partial whose tables are made.
-    pub(super) fn new(engine: &Engine, partial: &Partial, tables: &Tables) -> Self {
+    pub(super) fn new(
+        engine: &Engine,
+        partial: &Partial,
+        findings: &[FindingRow],
+        problems: &[ProblemRow],
+    ) -> Self {
         let mut totals = Self {
             counts: *partial.counts(),
             rules_run: engine.rules.iter().map(|rule| rule.id).collect(),
             rules_skipped: engine.skipped.clone(),
-            distinct_tokens: u64::try_from(tables.tokens.len()).unwrap_or(u64::MAX),
+            distinct_tokens: u64::try_from(partial.tokens.len()).unwrap_or(u64::MAX),
             uncovered: partial.uncovered,
             gateways: gateways(engine, partial),
             ..Self::default()
         };
-        for ((rule, reason), uses) in &partial.not_evaluable {
-            if let Some(rule) = engine.rules.get(*rule) {
-                let reason = partial.names.text(*reason).to_owned();
-                *totals.not_evaluable.entry(rule.id).or_default().entry(reason).or_default() += uses;
+        partial.not_evaluable.each(|rule, reason, uses| {
+            if let Some(rule) = engine.rules.get(rule) {
+                let reasons = totals.not_evaluable.entry(rule.id).or_default();
+                *reasons.entry(reason.0.to_owned()).or_default() += uses;
             }
-        }
+        });
         for verdict in Verdict::ALL {
-            let uses = partial.verdicts.get(&verdict).copied().unwrap_or(0);
-            totals.verdicts.insert(verdict.name(), uses);
+            totals.verdicts.insert(verdict.name(), partial.verdicts.of(verdict));
             totals.token_verdicts.insert(verdict.name(), 0);
         }
-        for token in &tables.tokens {
-            *totals.token_verdicts.entry(token.signature.name()).or_default() += 1;
+        for token in partial.tokens.summaries() {
+            *totals.token_verdicts.entry(token.verdict.name()).or_default() += 1;
         }
         for (api, records) in &partial.ambiguous {
             *totals.ambiguous.entry(partial.names.text(*api).to_owned()).or_default() += records;
         }
-        for finding in &tables.findings {
-            let by_rule = totals.findings.entry(finding.rule.clone()).or_default();
+        for finding in findings {
+            let by_rule = totals.findings.entry(finding.rule.to_owned()).or_default();
             *by_rule.entry(finding.severity.name()).or_default() += 1;
             if finding.accepted_by.is_none() && finding.stage == "enforce" {
                 totals.worst = totals.worst.max(Some(finding.severity));
             }
         }
-        for problem in &tables.problems {
+        for problem in problems {
             let by_rule = totals.problems.entry(problem.rule.clone()).or_default();
             *by_rule.entry(problem.severity.name()).or_default() += 1;
         }

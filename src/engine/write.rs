@@ -1,12 +1,14 @@
 //! Texts on their way into rows: everything passes the redactor before it is grouped, hashed or sorted.
 
-use super::entry::{self, Entry};
+use super::entry::Entry;
+use super::front::Front;
 use super::names::{Name, Names};
 use super::order::At;
 use super::partial::{Detail, Partial};
 use super::scan::Scanned;
+use super::tokens;
 use crate::facts::{DataTenant, Facts, JudgedTime};
-use crate::findings::{OccurrenceRow, finding_id};
+use crate::findings::OccurrenceRow;
 use crate::limits;
 use crate::redact::{self, Secrets};
 use crate::rules::kit::{Evidence, Rule, Severity};
@@ -17,7 +19,13 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+
+/// What all records of a chunk have in common, in a partial's numbers.
+#[derive(Clone, Copy)]
+pub(super) struct Seat {
+    pub(super) source: Option<Name>,
+    pub(super) gateway: Option<Name>,
+}
 
 /// Where a record's uses are booked, in a partial's numbers.
 pub(super) struct Place<'a> {
@@ -28,66 +36,86 @@ pub(super) struct Place<'a> {
     pub(super) client_ip: Option<Name>,
     pub(super) host: Option<Name>,
     scanned: &'a Scanned<'a>,
-    entries: &'a [Arc<Entry>],
+    tokens: Tokens<'a>,
+    /// No shorter text can hold a token of the record.
+    pub(super) secret_bytes_min: usize,
     secrets: OnceCell<Secrets<'a>>,
     record_sha256: OnceCell<Option<String>>,
 }
 
+/// The tokens of a record: a worker's entries, and which of them they are.
+#[derive(Clone, Copy)]
+pub(super) struct Tokens<'a> {
+    pub(super) front: &'a Front,
+    pub(super) slots: &'a [usize],
+}
+
+impl<'a> Tokens<'a> {
+    /// Every token with its slot.
+    pub(super) fn each(self) -> impl Iterator<Item = (usize, &'a Entry)> {
+        self.slots.iter().filter_map(move |slot| Some((*slot, self.front.entry(*slot)?)))
+    }
+}
+
 impl<'a> Place<'a> {
-    /// The place of a record.
+    /// The place of a record; `gateway` and `api` are its names.
     pub(super) fn new(
         partial: &mut Partial,
         scanned: &'a Scanned<'a>,
-        entries: &'a [Arc<Entry>],
+        tokens: Tokens<'a>,
         time: Option<JudgedTime>,
-        gateway: Option<&str>,
+        seat: Seat,
         api: Option<&str>,
     ) -> Self {
         let time = time.map(|time| time.at);
-        let at = At { time, source: None, line: scanned.position.line, offset: scanned.position.offset };
+        let record = &scanned.record;
         let mut place = Self {
-            at,
+            at: At::new(time, seat.source, scanned.position.line, scanned.position.offset),
             hour: time.map(UtcMicros::hour),
-            gateway: None,
-            api: None,
+            gateway: seat.gateway,
+            api: api.map(|api| partial.names.id(api)),
             client_ip: None,
             host: None,
             scanned,
-            entries,
+            tokens,
+            secret_bytes_min: tokens.each().map(|(_, entry)| entry.secret_bytes_min).min().unwrap_or(usize::MAX),
             secrets: OnceCell::new(),
             record_sha256: OnceCell::new(),
         };
-        let record = &scanned.record;
-        place.at.source = scanned.position.source.map(|source| partial.names.id(source));
-        place.gateway = gateway.map(|gateway| match record.gateway {
-            Some(logged) if logged == gateway => partial.names.id(&place.cell(gateway)),
-            // The policy's own name.
-            _ => partial.names.id(gateway),
-        });
-        place.api = api.map(|api| partial.names.id(api));
-        if !entries.is_empty() {
-            place.client_ip = record.client_ip.map(|address| match address.parse::<IpAddr>() {
-                // Nothing that parses as an address can hold a token.
-                Ok(_) => partial.names.id(address),
-                Err(_) => partial.names.id(&place.cell(address)),
-            });
-            place.host = record.host.map(|host| partial.names.id(&place.cell(host)));
+        if let (None, Some(named)) = (seat.gateway, record.gateway) {
+            place.gateway = Some(place.name(named, &mut partial.names));
+        }
+        if !tokens.slots.is_empty() {
+            place.client_ip = record.client_ip.map(|address| place.address(address, &mut partial.names));
+            place.host = record.host.map(|host| place.name(host, &mut partial.names));
         }
         place
     }
 
+    fn address(&self, address: &str, names: &mut Names) -> Name {
+        if address.len() < self.secret_bytes_min && let Some(id) = names.clean_id(address) {
+            return id;
+        }
+        // Nothing that parses as an address can hold a token.
+        if address.parse::<IpAddr>().is_ok() { names.id_of_clean(address) } else { self.name(address, names) }
+    }
+
+    /// The number of a text as it may be written.
+    pub(super) fn name(&self, text: &str, names: &mut Names) -> Name {
+        if text.len() < self.secret_bytes_min && let Some(id) = names.clean_id(text) {
+            return id;
+        }
+        tokens::written(text, self.secret_bytes_min, self.secrets(), names)
+    }
+
     /// The texts of the record's tokens that must not stand in any cell.
     pub(super) fn secrets(&self) -> &Secrets<'a> {
-        self.secrets.get_or_init(|| {
-            let hits = self.scanned.record.tokens.iter().zip(self.entries);
-            Secrets::new(hits.flat_map(|(hit, entry)| entry::secrets(hit.value, &entry.facts)).collect())
-        })
+        self.secrets.get_or_init(|| Secrets::new(self.tokens.each().flat_map(|(_, entry)| entry.secrets()).collect()))
     }
 
     /// A text as it may be written.
     pub(super) fn cell<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        // Secrets are at least this long, so a shorter text can hold none.
-        if text.len() < limits::REDACTED_BYTES_MIN {
+        if text.len() < self.secret_bytes_min {
             return redact::cell(text, &[]);
         }
         self.secrets().cell(text)
@@ -154,6 +182,7 @@ impl<'a> Place<'a> {
 
 /// The occurrence row of a finding at a request.
 pub(super) fn occurrence(
+    finding_id: &str,
     rule: &Rule,
     severity: Severity,
     facts: &Facts<'_>,
@@ -164,18 +193,16 @@ pub(super) fn occurrence(
     let data_tenant = match facts.data_tenant {
         DataTenant::Absent => None,
         DataTenant::Unresolved(raw) => Some(raw.as_ref()),
-        DataTenant::Tenant(tenant) => Some(tenant.as_str()),
+        DataTenant::Tenant(tenant) => Some(tenant.as_ref()),
     };
-    let sha256 = Some(facts.token.sha256.as_str());
-    let (gateway, api) = (names.optional(place.gateway), names.optional(place.api));
     OccurrenceRow {
-        finding_id: finding_id(rule.id, sha256, gateway, api, Some(facts.outcome.name()), None),
+        finding_id: finding_id.to_owned(),
         rule: rule.id.to_owned(),
         severity,
-        time: place.at.time,
+        time: place.at.time(),
         source: names.optional(place.at.source).map(str::to_owned),
-        line: place.at.line,
-        offset: place.at.offset,
+        line: place.at.line(),
+        offset: place.at.offset(),
         record_sha256: place.record_sha256(),
         request_id: place.optional(record.request_id),
         method: place.optional(record.method),
@@ -186,6 +213,6 @@ pub(super) fn occurrence(
         user_agent: place.optional(record.user_agent),
         principal: place.optional(record.principal),
         data_tenant: place.optional(data_tenant),
-        token_sha256: sha256.map(str::to_owned),
+        token: facts.token.token.fingerprint,
     }
 }

@@ -94,19 +94,17 @@ pub struct TokenFacts {
     pub token: Token,
     /// What verification found.
     pub signature: Signature,
-    /// `token_sha256`: the fingerprint as 64 hexadecimal digits.
-    pub sha256: String,
 }
 
 impl TokenFacts {
     /// The header, if it could be read.
-    pub fn header(&self) -> Option<&Header> {
+    pub fn header(&self) -> Option<&Header<'_>> {
         self.token.header()
     }
 
     /// The claims, if the value is a token whose parts could all be read; rules that need claims are not evaluable
     /// otherwise (rules.md 2.8).
-    pub fn claims(&self) -> Option<&Claims> {
+    pub fn claims(&self) -> Option<&Claims<'_>> {
         match self.signature.verdict {
             Verdict::Opaque | Verdict::Encrypted | Verdict::Malformed => None,
             _ => self.token.claims(),
@@ -122,7 +120,7 @@ pub enum DataTenant<'a> {
     /// Neither a GUID nor an alias of the policy.
     Unresolved(Cow<'a, str>),
     /// A tenant GUID in lower case.
-    Tenant(String),
+    Tenant(Cow<'a, str>),
 }
 
 /// What a run has beside its records.

@@ -1,8 +1,6 @@
 //! Rows as Arrow columns.
 
-use super::{
-    ActivityRow, CoverageRow, FindingRow, OccurrenceRow, ProblemRow, RejectRow, Row, Table, TokenRow,
-};
+use super::{CoverageRow, FindingRow, OccurrenceRow, ProblemRow, RejectRow, Row, Table};
 use crate::facts::Outcome;
 use crate::time::UtcMicros;
 use crate::verify::Verdict;
@@ -45,7 +43,7 @@ impl Row for FindingRow {
         let columns = vec![
             texts(rows, |row| Some(&row.finding_id)),
             texts(rows, |row| Some(&row.problem_id)),
-            texts(rows, |row| Some(&row.rule)),
+            texts(rows, |row| Some(row.rule)),
             texts(rows, |row| Some(row.category)),
             texts(rows, |row| Some(row.severity.name())),
             ints(rows, |row| Some(row.severity.id())),
@@ -53,7 +51,7 @@ impl Row for FindingRow {
             texts(rows, |row| Some(row.confidence.name())),
             texts(rows, |row| row.outcome.map(Outcome::name)),
             texts(rows, |row| row.signature.map(Verdict::name)),
-            texts(rows, |row| row.token_sha256.as_deref()),
+            texts(rows, |row| row.token_sha256.map(|token| token.hex())),
             texts(rows, |row| row.subject.as_deref()),
             longs(rows, |row| Some(row.count)),
             times(rows, |row| row.first_seen),
@@ -144,64 +142,6 @@ impl Row for OccurrenceRow {
     }
 }
 
-impl Row for TokenRow {
-    const TABLE: Table = Table::Tokens;
-
-    fn batch(rows: &[Self]) -> Result<RecordBatch, ArrowError> {
-        let columns = vec![
-            texts(rows, |row| Some(&row.token_sha256)),
-            texts(rows, |row| Some(row.signature.name())),
-            texts(rows, |row| row.key_source.as_deref()),
-            texts(rows, |row| row.token.alg.as_deref()),
-            texts(rows, |row| row.token.kid.as_deref()),
-            texts(rows, |row| row.token.typ.as_deref()),
-            texts(rows, |row| row.token.iss.as_deref()),
-            texts(rows, |row| row.token.aud.as_deref()),
-            texts(rows, |row| row.token.tid.as_deref()),
-            texts(rows, |row| row.token.oid.as_deref()),
-            texts(rows, |row| row.token.sub.as_deref()),
-            texts(rows, |row| row.token.client_id.as_deref()),
-            texts(rows, |row| row.token.uti.as_deref()),
-            texts(rows, |row| row.token.sid.as_deref()),
-            lists(rows, |row| row.token.scp.as_deref()),
-            lists(rows, |row| row.token.roles.as_deref()),
-            texts(rows, |row| row.token.token_version.as_deref()),
-            texts(rows, |row| row.token.token_kind.as_deref()),
-            longs(rows, |row| row.token.iat),
-            longs(rows, |row| row.token.nbf),
-            longs(rows, |row| row.token.exp),
-            times(rows, |row| row.first_seen),
-            times(rows, |row| row.last_seen),
-            longs(rows, |row| Some(row.uses)),
-            longs(rows, |row| Some(row.accepted)),
-            longs(rows, |row| Some(row.denied)),
-            longs(rows, |row| Some(row.distinct_ips)),
-            lists(rows, |row| Some(&row.hosts)),
-            lists(rows, |row| Some(&row.rules)),
-        ];
-        RecordBatch::try_new(Self::schema(), columns)
-    }
-}
-
-impl Row for ActivityRow {
-    const TABLE: Table = Table::Activity;
-
-    fn batch(rows: &[Self]) -> Result<RecordBatch, ArrowError> {
-        let columns = vec![
-            times(rows, |row| row.hour),
-            texts(rows, |row| Some(&row.token_sha256)),
-            texts(rows, |row| row.gateway.as_deref()),
-            texts(rows, |row| row.api.as_deref()),
-            texts(rows, |row| row.client_ip.as_deref()),
-            texts(rows, |row| Some(row.outcome.name())),
-            longs(rows, |row| Some(row.count)),
-            times(rows, |row| row.first_seen),
-            times(rows, |row| row.last_seen),
-        ];
-        RecordBatch::try_new(Self::schema(), columns)
-    }
-}
-
 impl Row for CoverageRow {
     const TABLE: Table = Table::Coverage;
 
@@ -251,14 +191,12 @@ mod tests {
             batch.num_columns()
         }
         let all = [
-            columns::<ActivityRow>(),
             columns::<CoverageRow>(),
             columns::<FindingRow>(),
             columns::<OccurrenceRow>(),
             columns::<ProblemRow>(),
             columns::<RejectRow>(),
-            columns::<TokenRow>(),
         ];
-        assert_eq!(all, [9, 10, 38, 17, 21, 6, 29]);
+        assert_eq!(all, [10, 38, 17, 21, 6]);
     }
 }

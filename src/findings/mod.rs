@@ -6,15 +6,15 @@ mod rows;
 mod schema;
 
 pub use id::{finding_id, problem_id};
-pub use rows::{
-    ActivityRow, CoverageRow, FindingRow, OccurrenceRow, ProblemRow, RejectRow, TokenCells, TokenRow,
-};
+pub use rows::{CoverageRow, FindingRow, OccurrenceRow, ProblemRow, RejectRow, TokenCells};
 pub use schema::{Table, schema_of};
 
 use crate::time::UtcMicros;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use std::cmp::Ordering;
+use std::fmt;
+use std::ops::Range;
 
 /// A row of one of the tables.
 pub trait Row {
@@ -46,17 +46,60 @@ pub fn first_order(a: Option<UtcMicros>, b: Option<UtcMicros>) -> Ordering {
     }
 }
 
+/// A table with a row a token or more: its columns are made when they are written, some rows at a time.
+pub trait LargeTable: fmt::Debug + Send + Sync {
+    /// Which table it is.
+    fn table(&self) -> Table;
+
+    /// How many rows it has.
+    fn rows(&self) -> usize;
+
+    /// Some of its rows as columns in the table's schema; rows beyond the last are left out.
+    ///
+    /// # Errors
+    ///
+    /// Only if a column's offsets overflow, which a small number of rows rules out.
+    fn batch(&self, rows: Range<usize>) -> Result<RecordBatch, arrow::error::ArrowError>;
+}
+
+/// A large table without rows.
+impl LargeTable for Table {
+    fn table(&self) -> Table {
+        *self
+    }
+
+    fn rows(&self) -> usize {
+        0
+    }
+
+    fn batch(&self, _: Range<usize>) -> Result<RecordBatch, arrow::error::ArrowError> {
+        Ok(RecordBatch::new_empty(schema_of(*self)))
+    }
+}
+
 /// The tables that are concluded once everything was seen, each in its order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Tables {
     /// Sorted by rule, api, token, gateway, outcome, subject; nulls first.
     pub findings: Vec<FindingRow>,
     /// Sorted by rule, gateway, api, outcome, cause; nulls first.
     pub problems: Vec<ProblemRow>,
     /// Sorted by token.
-    pub tokens: Vec<TokenRow>,
+    pub tokens: Box<dyn LargeTable>,
     /// Sorted by hour, token, gateway, api, address, outcome; nulls first.
-    pub activity: Vec<ActivityRow>,
+    pub activity: Box<dyn LargeTable>,
     /// Sorted by hour, gateway, api; nulls first.
     pub coverage: Vec<CoverageRow>,
+}
+
+impl Default for Tables {
+    fn default() -> Self {
+        Self {
+            findings: Vec::new(),
+            problems: Vec::new(),
+            tokens: Box::new(Table::Tokens),
+            activity: Box::new(Table::Activity),
+            coverage: Vec::new(),
+        }
+    }
 }

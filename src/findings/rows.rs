@@ -1,12 +1,13 @@
 //! One struct a table; fields in the order of the columns. Every text has passed the redactor.
 
 use crate::facts::Outcome;
+use crate::redact::Fingerprint;
 use crate::rules::{Confidence, Severity};
 use crate::time::UtcMicros;
 use crate::verify::Verdict;
 
-/// The columns that describe a token, shared by `findings` and `tokens`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+/// The columns of `findings` that describe the token.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenCells {
     /// `iss`
     pub iss: Option<String>,
@@ -22,28 +23,14 @@ pub struct TokenCells {
     pub client_id: Option<String>,
     /// `uti`
     pub uti: Option<String>,
-    /// `sid`
-    pub sid: Option<String>,
     /// `kid` of the header.
     pub kid: Option<String>,
     /// `alg` of the header.
     pub alg: Option<String>,
-    /// `typ` of the header.
-    pub typ: Option<String>,
-    /// `scp`, split at spaces.
-    pub scp: Option<Vec<String>>,
-    /// `roles`
-    pub roles: Option<Vec<String>>,
     /// `1.0` or `2.0`
     pub token_version: Option<String>,
     /// `app`, `delegated` or `unknown`
     pub token_kind: Option<String>,
-    /// `iat`, seconds.
-    pub iat: Option<i64>,
-    /// `nbf`, seconds.
-    pub nbf: Option<i64>,
-    /// `exp`, seconds.
-    pub exp: Option<i64>,
 }
 
 /// A row of `findings`.
@@ -54,7 +41,7 @@ pub struct FindingRow {
     /// See [`super::problem_id`].
     pub problem_id: String,
     /// Rule id.
-    pub rule: String,
+    pub rule: &'static str,
     /// Family.
     pub category: &'static str,
     /// Highest of its requests.
@@ -67,8 +54,8 @@ pub struct FindingRow {
     pub outcome: Option<Outcome>,
     /// `None` for run-level rules.
     pub signature: Option<Verdict>,
-    /// 64 hexadecimal digits.
-    pub token_sha256: Option<String>,
+    /// Written as 64 hexadecimal digits.
+    pub token_sha256: Option<Fingerprint>,
     /// What a rule that is not about one token is about.
     pub subject: Option<String>,
     /// Requests.
@@ -190,59 +177,7 @@ pub struct OccurrenceRow {
     /// Tenant of the data: resolved GUID, else the raw value.
     pub data_tenant: Option<String>,
     /// Sort key behind the rule; not a column of this table.
-    pub token_sha256: Option<String>,
-}
-
-/// A row of `tokens`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TokenRow {
-    /// 64 hexadecimal digits.
-    pub token_sha256: String,
-    /// Verdict.
-    pub signature: Verdict,
-    /// The byte-least source that holds the verifying key.
-    pub key_source: Option<String>,
-    /// Columns of the token.
-    pub token: TokenCells,
-    /// Least judged time.
-    pub first_seen: Option<UtcMicros>,
-    /// Greatest judged time.
-    pub last_seen: Option<UtcMicros>,
-    /// Requests.
-    pub uses: i64,
-    /// Accepted requests.
-    pub accepted: i64,
-    /// Requests denied with 401 or 403.
-    pub denied: i64,
-    /// Distinct client addresses: exact to 1,024, then estimated.
-    pub distinct_ips: i64,
-    /// First ten hosts.
-    pub hosts: Vec<String>,
-    /// Rules that fired, sorted.
-    pub rules: Vec<String>,
-}
-
-/// A row of `activity`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ActivityRow {
-    /// Start of the hour.
-    pub hour: Option<UtcMicros>,
-    /// 64 hexadecimal digits.
-    pub token_sha256: String,
-    /// Gateway.
-    pub gateway: Option<String>,
-    /// API.
-    pub api: Option<String>,
-    /// Client address.
-    pub client_ip: Option<String>,
-    /// Outcome.
-    pub outcome: Outcome,
-    /// Requests.
-    pub count: i64,
-    /// Least judged time.
-    pub first_seen: Option<UtcMicros>,
-    /// Greatest judged time.
-    pub last_seen: Option<UtcMicros>,
+    pub token: Fingerprint,
 }
 
 /// A row of `coverage`.

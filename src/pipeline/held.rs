@@ -138,7 +138,6 @@ fn occurrence_bytes(row: &OccurrenceRow) -> usize {
         &row.user_agent,
         &row.principal,
         &row.data_tenant,
-        &row.token_sha256,
     ];
     let bytes: usize = texts.into_iter().map(|cell| text(cell.as_ref())).sum();
     size_of::<OccurrenceRow>() + row.finding_id.len() + row.rule.len() + bytes

@@ -170,7 +170,7 @@ pub(super) fn name(file: &TextFile, text: &Text) -> Result<String, PolicyError> 
 
 /// A value where GUIDs are compared in lower case and everything else exactly.
 pub(super) fn id(file: &TextFile, key: &'static str, text: &Text) -> Result<String, PolicyError> {
-    Ok(entra::normal_guid(&visible(file, key, text)?))
+    Ok(entra::normal_guid(&visible(file, key, text)?).into_owned())
 }
 
 /// [`id`] of each.

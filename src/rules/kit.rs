@@ -249,6 +249,32 @@ impl Reason {
     pub const NO_COVERAGE: Self = Self("no-coverage");
     /// The verifying key carries no `issuer`.
     pub const NO_KEY_ISSUER: Self = Self("no-key-issuer");
+
+    /// Every reason.
+    pub const ALL: [Self; 12] = [
+        Self::NO_API,
+        Self::NOT_STATED,
+        Self::NO_TIME,
+        Self::NO_CLAIMS,
+        Self::NO_HEADER,
+        Self::CLAIM_ABSENT,
+        Self::NO_PRINCIPAL,
+        Self::NO_DATA_TENANT,
+        Self::UNRESOLVED_TENANT,
+        Self::NOT_VERIFIED,
+        Self::NO_COVERAGE,
+        Self::NO_KEY_ISSUER,
+    ];
+
+    /// The reason of a word.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.0 == word)
+    }
+
+    /// Equality that compares the words only where they are not one and the same: this is asked at every use.
+    pub(crate) fn is(self, other: Self) -> bool {
+        std::ptr::eq(self.0, other.0) || self == other
+    }
 }
 
 /// What a rule found.

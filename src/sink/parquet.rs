@@ -1,6 +1,6 @@
 //! One Parquet file a table, whose bytes depend on the rows alone: not on how they arrived, on threads or on time.
 
-use crate::findings::{Row, Table, schema_of};
+use crate::findings::{LargeTable, Row, Table, schema_of};
 use crate::limits;
 use crate::redact;
 use aws_lc_rs::digest;
@@ -126,6 +126,21 @@ impl<R: Row> TableWriter<R> {
         self.rows += u64::try_from(rows.len()).unwrap_or(u64::MAX);
         self.writer.write(&R::batch(rows)?)
     }
+}
+
+/// Writes a table whose columns are made when they are written.
+pub fn write_large(file: File, table: &dyn LargeTable) -> Result<TableFile, ParquetError> {
+    let options = ArrowWriterOptions::new()
+        .with_properties(properties(table.table()))
+        .with_skip_arrow_metadata(true);
+    let mut writer =
+        ArrowWriter::try_new_with_options(Hashed::new(file), schema_of(table.table()), options)?;
+    for start in (0..table.rows()).step_by(limits::TABLE_BATCH_ROWS) {
+        writer.write(&table.batch(start..start + limits::TABLE_BATCH_ROWS)?)?;
+    }
+    let (bytes, sha256) = writer.into_inner()?.finish()?;
+    let rows = u64::try_from(table.rows()).unwrap_or(u64::MAX);
+    Ok(TableFile { name: file_name(table.table()), table: table.table().name(), rows, bytes, sha256 })
 }
 
 /// Name of a table's file.

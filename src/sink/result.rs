@@ -1,10 +1,10 @@
 //! The sink of a run: takes rows as they come, and the concluded tables at the end.
 
-use crate::findings::{OccurrenceRow, RejectRow, Row, Tables};
+use crate::findings::{LargeTable, OccurrenceRow, RejectRow, Row, Tables};
 use crate::pipeline::{Sink, SinkError};
 use crate::sink::manifest::Written;
 use crate::sink::output::{OutputDir, OutputError};
-use crate::sink::parquet::{TableFile, TableWriter, file_name};
+use crate::sink::parquet::{TableFile, TableWriter, file_name, write_large};
 use parquet::errors::ParquetError;
 use std::collections::HashMap;
 use std::path::Path;
@@ -65,7 +65,7 @@ impl ResultWriter {
         let output = self.output;
         let mut files = Vec::new();
         if self.tabled.activity {
-            files.push(whole(&output, &tables.activity)?);
+            files.push(large(&output, &*tables.activity)?);
         }
         files.push(whole(&output, &tables.coverage)?);
         files.push(whole(&output, &tables.findings)?);
@@ -74,7 +74,7 @@ impl ResultWriter {
         }
         files.push(whole(&output, &tables.problems)?);
         files.push(end(self.rejects)?);
-        files.push(whole(&output, &tables.tokens)?);
+        files.push(large(&output, &*tables.tokens)?);
         Ok((output, Written { files, occurrences_not_written: self.not_written }))
     }
 
@@ -123,6 +123,12 @@ fn push<R: Row>(writer: &mut TableWriter<R>, rows: Vec<R>) -> Result<(), SinkErr
 
 fn failed<R: Row>(error: ParquetError) -> WriteError {
     WriteError::Table { name: file_name(R::TABLE), error }
+}
+
+fn large(output: &OutputDir, table: &dyn LargeTable) -> Result<TableFile, WriteError> {
+    let name = file_name(table.table());
+    let file = output.file(&name)?;
+    write_large(file, table).map_err(|error| WriteError::Table { name, error })
 }
 
 fn start<R: Row>(output: &OutputDir) -> Result<TableWriter<R>, WriteError> {

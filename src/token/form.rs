@@ -2,6 +2,8 @@
 
 use super::fingerprint_of;
 use crate::codec::base64url::{self, Spelling};
+use crate::codec::json::{self, Parser};
+use crate::limits;
 use crate::redact::{self, Fingerprint};
 use std::ops::Range;
 
@@ -9,30 +11,30 @@ use std::ops::Range;
 const CUT_MARKS: [&str; 3] = ["...", "…", "***"];
 
 /// One dot-separated part.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Segment {
     /// Where it stands in the value.
     pub range: Range<usize>,
     /// How it is spelled.
     pub spelling: Spelling,
-    bytes: Vec<u8>,
 }
 
 impl Segment {
-    fn read(value: &str, range: Range<usize>) -> Self {
-        let mut bytes = Vec::new();
-        let spelling = base64url::decode(value.get(range.clone()).unwrap_or_default().as_bytes(), &mut bytes);
-        Self { range, spelling, bytes }
+    /// Decodes a part behind what `bytes` holds.
+    fn read(value: &str, range: Range<usize>, bytes: &mut Vec<u8>) -> Self {
+        let text = value.get(range.clone()).unwrap_or_default();
+        Self { range, spelling: base64url::decode_append(text.as_bytes(), bytes) }
     }
 
-    /// The decoded bytes, strictly or leniently; `None` if it does not decode.
-    pub fn decoded(&self) -> Option<&[u8]> {
-        (self.spelling != Spelling::Invalid).then_some(self.bytes.as_slice())
+    /// The decoded bytes, strictly or leniently; `None` if it does not decode. `value` is the token that it is of.
+    pub fn decode(&self, value: &str) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let spelling = base64url::decode(value.get(self.range.clone())?.as_bytes(), &mut bytes);
+        (spelling != Spelling::Invalid).then_some(bytes)
     }
 }
 
 /// Three parts, as a signed or unsigned token has them.
-#[derive(Debug)]
 pub struct Jws {
     /// First part.
     pub header: Segment,
@@ -40,16 +42,33 @@ pub struct Jws {
     pub payload: Segment,
     /// Third part; empty in an unsigned token.
     pub signature: Segment,
+    signature_bytes: Box<[u8]>,
+}
+
+impl std::fmt::Debug for Jws {
+    /// Never the signature's bytes.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries([&self.header, &self.payload, &self.signature]).finish()
+    }
 }
 
 impl Jws {
-    fn read(value: &str) -> Self {
+    /// Takes three parts apart; header and payload go to `decoded`.
+    fn read(value: &str, decoded: &mut Decoded) -> Self {
         let [header, payload, signature] = parts(value);
+        let mut bytes = Vec::with_capacity(signature.len());
+        let signature = Segment::read(value, signature, &mut bytes);
         Self {
-            header: Segment::read(value, header),
-            payload: Segment::read(value, payload),
-            signature: Segment::read(value, signature),
+            header: decoded.header(value, header),
+            payload: decoded.payload(value, payload),
+            signature,
+            signature_bytes: bytes.into_boxed_slice(),
         }
+    }
+
+    /// The signature's bytes, strictly or leniently decoded; `None` if it does not decode.
+    pub fn signature_bytes(&self) -> Option<&[u8]> {
+        (self.signature.spelling != Spelling::Invalid).then_some(&*self.signature_bytes)
     }
 
     /// The ASCII bytes that are signed: header, dot, payload (RFC 7515 section 5.2).
@@ -59,9 +78,44 @@ impl Jws {
 
     /// The fingerprint of three parts that decode, JSON or not.
     fn fingerprint(&self, value: &str) -> Option<Fingerprint> {
-        self.header.decoded()?;
-        self.payload.decoded()?;
-        Some(fingerprint_of(&[self.signed(value), b".", self.signature.decoded()?]))
+        let decodes = |segment: &Segment| segment.spelling != Spelling::Invalid;
+        let signature = self.signature_bytes().filter(|_| decodes(&self.header) && decodes(&self.payload))?;
+        Some(fingerprint_of(&[self.signed(value), b".", signature]))
+    }
+}
+
+/// The decoded header and payload, one behind the other, each followed by the room that parsing needs.
+#[derive(Default)]
+pub(super) struct Decoded {
+    pub(super) bytes: Vec<u8>,
+    /// Length of the header; `None` if it is missing or does not decode.
+    pub(super) header: Option<usize>,
+    /// Start and length of the payload; `None` if it is missing or does not decode.
+    pub(super) payload: Option<(usize, usize)>,
+}
+
+impl Decoded {
+    fn header(&mut self, value: &str, range: Range<usize>) -> Segment {
+        // One allocation for both parts.
+        self.bytes.reserve(value.len() / 4 * 3 + 2 * json::PADDING);
+        let (segment, _, length) = self.read(value, range);
+        self.header = length;
+        segment
+    }
+
+    fn payload(&mut self, value: &str, range: Range<usize>) -> Segment {
+        let (segment, start, length) = self.read(value, range);
+        self.payload = length.map(|length| (start, length));
+        segment
+    }
+
+    fn read(&mut self, value: &str, range: Range<usize>) -> (Segment, usize, Option<usize>) {
+        let start = self.bytes.len();
+        let segment = Segment::read(value, range, &mut self.bytes);
+        let length = self.bytes.len() - start;
+        self.bytes.resize(self.bytes.len() + json::PADDING, 0);
+        let decodes = segment.spelling != Spelling::Invalid;
+        (segment, start, decodes.then_some(length))
     }
 }
 
@@ -70,7 +124,7 @@ pub(super) fn fingerprint(value: &str, form: &Form) -> Option<Fingerprint> {
     match form {
         Form::Jws(jws) => jws.fingerprint(value),
         Form::Opaque if memchr::memchr_iter(b'.', value.as_bytes()).take(3).count() == 2 => {
-            Jws::read(value).fingerprint(value)
+            Jws::read(value, &mut Decoded::default()).fingerprint(value)
         }
         _ => None,
     }
@@ -114,44 +168,47 @@ pub enum Form {
 }
 
 impl Form {
-    /// The form of a value without its scheme word.
-    pub fn of(value: &str) -> Self {
+    /// The form of a value without its scheme word; what its header and payload decode to goes to `decoded`.
+    pub(super) fn of(value: &str, decoded: &mut Decoded) -> Self {
         let marked = CUT_MARKS.iter().find_map(|mark| value.strip_suffix(mark));
-        let begins = redact::begins_like_a_jwt(value.as_bytes());
+        let begins = value.starts_with("eyJ") || redact::begins_like_a_jwt(value.as_bytes());
         if let Some(rest) = marked {
-            return Self::truncated(rest, Cut::Mark);
+            return Self::truncated(rest, Cut::Mark, decoded);
         }
         let dots = memchr::memchr_iter(b'.', value.as_bytes()).take(5).count();
         match (begins, dots) {
-            (true, 0 | 1) => Self::truncated(value, Cut::Segments),
-            (true, 2) => Self::Jws(Jws::read(value)),
+            (true, 0 | 1) => Self::truncated(value, Cut::Segments, decoded),
+            (true, 2) => Self::Jws(Jws::read(value, decoded)),
             (_, 4) => {
                 let [header] = parts(value);
-                let header = Segment::read(value, header);
-                let encrypted = header.decoded().is_some_and(|bytes| {
-                    crate::codec::json::parse_object(&mut bytes.to_vec(), crate::limits::TOKEN_JSON_DEPTH_MAX)
-                        .is_ok_and(|object| object.last("enc").is_some())
-                });
-                if encrypted { Self::Jwe { header } } else { Self::FiveParts { header } }
+                let header = decoded.header(value, header);
+                if is_encrypted(decoded) { Self::Jwe { header } } else { Self::FiveParts { header } }
             }
             _ => Self::Opaque,
         }
     }
 
-    fn truncated(value: &str, cut: Cut) -> Self {
+    fn truncated(value: &str, cut: Cut, decoded: &mut Decoded) -> Self {
         let [header, payload] = parts(value);
         let present = payload.start < value.len();
-        Self::Truncated {
-            cut,
-            header: Segment::read(value, header),
-            payload: present.then(|| Segment::read(value, payload)),
-        }
+        let header = decoded.header(value, header);
+        Self::Truncated { cut, header, payload: present.then(|| decoded.payload(value, payload)) }
     }
 
     /// The three parts, where there are three.
     pub fn jws(&self) -> Option<&Jws> {
         if let Self::Jws(jws) = self { Some(jws) } else { None }
     }
+}
+
+/// True if the header of five parts has `enc` (RFC 7516 section 4.1.2).
+fn is_encrypted(decoded: &Decoded) -> bool {
+    let Some(length) = decoded.header else { return false };
+    // Parsing works in place, and the header is still needed as it is.
+    let mut bytes = decoded.bytes.clone();
+    Parser::default()
+        .object(&mut bytes, length, limits::TOKEN_JSON_DEPTH_MAX)
+        .is_ok_and(|object| object.last("enc").is_some())
 }
 
 /// Ranges of the first `N` dot-separated parts; empty ones at the end where there are fewer.
@@ -172,7 +229,7 @@ mod tests {
 
     #[test]
     fn forms_follow_the_contract() {
-        let kind = |value: &str| match Form::of(value) {
+        let kind = |value: &str| match Form::of(value, &mut Decoded::default()) {
             Form::Jws(_) => "jws",
             Form::Jwe { .. } => "jwe",
             Form::FiveParts { .. } => "five",

@@ -9,65 +9,95 @@ pub use claims::{Audience, Claims, ClientAuth, Kind, Version};
 pub use form::{Cut, Form, Jws, Segment};
 pub use header::Header;
 
-use crate::codec::json::{self, JsonError};
+use crate::codec::json::{JsonError, Object, Parser};
 use crate::limits;
 use crate::redact::Fingerprint;
 use aws_lc_rs::digest;
+use form::Decoded;
+use self_cell::{MutBorrow, self_cell};
+use std::fmt;
 
 /// A token value (without its scheme word), parsed once.
-#[derive(Debug)]
 pub struct Token {
     /// What kind of text the value is.
     pub form: Form,
     /// SHA-256 as the contract's section 7 defines `token_sha256`.
     pub fingerprint: Fingerprint,
-    /// The header, or why there is none. `None` where the form has no header.
-    pub header: Option<Result<Header, JsonError>>,
-    /// The claims, or why there are none. `None` where the payload is missing, encrypted or undecodable.
-    pub claims: Option<Result<Claims, JsonError>>,
+    parts: OwnedParts,
+}
+
+/// Header and claims, whose texts lie in the decoded bytes beside them.
+#[derive(Debug, Default)]
+struct Parts<'t> {
+    header: Option<Result<Header<'t>, JsonError>>,
+    claims: Option<Result<Claims<'t>, JsonError>>,
+}
+
+self_cell! {
+    struct OwnedParts {
+        owner: MutBorrow<Vec<u8>>,
+        #[covariant]
+        dependent: Parts,
+    }
+}
+
+impl fmt::Debug for Token {
+    /// Never anything that the token says.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token").field("fingerprint", &self.fingerprint).finish_non_exhaustive()
+    }
 }
 
 impl Token {
     /// Takes a value apart. Never fails: every text has a form.
     pub fn parse(value: &str) -> Self {
-        let form = Form::of(value);
+        Self::parse_with(value, &mut Parser::default())
+    }
+
+    /// [`Self::parse`] with a parser whose memory is used again.
+    pub fn parse_with(value: &str, parser: &mut Parser) -> Self {
+        let mut decoded = Decoded::default();
+        let form = Form::of(value, &mut decoded);
         let fingerprint = form::fingerprint(value, &form);
         let fingerprint = fingerprint.unwrap_or_else(|| fingerprint_of(&[value.as_bytes()]));
-        let mut token = Self { form, fingerprint, header: None, claims: None };
-        match &token.form {
-            Form::Jws(jws) => {
-                token.header = jws.header.decoded().map(read_header);
-                token.claims = jws.payload.decoded().map(read_claims);
-            }
-            Form::Jwe { header } | Form::FiveParts { header } | Form::Truncated { header, .. } => {
-                token.header = header.decoded().map(read_header);
-            }
-            Form::Opaque => {}
-        }
-        if let (Form::Truncated { payload: Some(payload), .. }, None) = (&token.form, &token.claims) {
-            // A cut payload is judged only if it is whole JSON by luck of the cut.
-            token.claims = payload.decoded().map(read_claims).filter(Result::is_ok);
-        }
-        token
+        // A cut payload is judged only if it is whole JSON by luck of the cut.
+        let by_luck = matches!(form, Form::Truncated { .. });
+        let Decoded { bytes, header, payload } = decoded;
+        let parts = OwnedParts::new(MutBorrow::new(bytes), |bytes| {
+            let (head, rest) = bytes.borrow_mut().split_at_mut(payload.map_or(0, |(start, _)| start));
+            // Without a payload the header is all there is.
+            let (head, rest) = if payload.is_some() { (head, rest) } else { (rest, head) };
+            let header = header.map(|length| object(parser, head, length).map(Header::new));
+            let claims = payload.map(|(_, length)| object(parser, rest, length).map(Claims::new));
+            Parts { header, claims: claims.filter(|claims| claims.is_ok() || !by_luck) }
+        });
+        Self { form, fingerprint, parts }
     }
 
     /// The claims, if they could be read.
-    pub fn claims(&self) -> Option<&Claims> {
-        self.claims.as_ref().and_then(|claims| claims.as_ref().ok())
+    pub fn claims(&self) -> Option<&Claims<'_>> {
+        self.parts.borrow_dependent().claims.as_ref().and_then(|claims| claims.as_ref().ok())
     }
 
     /// The header, if it could be read.
-    pub fn header(&self) -> Option<&Header> {
-        self.header.as_ref().and_then(|header| header.as_ref().ok())
+    pub fn header(&self) -> Option<&Header<'_>> {
+        self.parts.borrow_dependent().header.as_ref().and_then(|header| header.as_ref().ok())
+    }
+
+    /// Why there is no header: `None` where the form has none, the inner `None` where it could be read.
+    pub fn header_error(&self) -> Option<Option<JsonError>> {
+        self.parts.borrow_dependent().header.as_ref().map(|header| header.as_ref().err().copied())
+    }
+
+    /// Why there are no claims: `None` where the payload is missing, encrypted or undecodable, the inner `None` where
+    /// they could be read.
+    pub fn claims_error(&self) -> Option<Option<JsonError>> {
+        self.parts.borrow_dependent().claims.as_ref().map(|claims| claims.as_ref().err().copied())
     }
 }
 
-fn read_header(bytes: &[u8]) -> Result<Header, JsonError> {
-    json::parse_object(&mut bytes.to_vec(), limits::TOKEN_JSON_DEPTH_MAX).map(Header::new)
-}
-
-fn read_claims(bytes: &[u8]) -> Result<Claims, JsonError> {
-    json::parse_object(&mut bytes.to_vec(), limits::TOKEN_JSON_DEPTH_MAX).map(Claims::new)
+fn object<'t>(parser: &mut Parser, text: &'t mut [u8], length: usize) -> Result<Object<'t>, JsonError> {
+    parser.object(text, length, limits::TOKEN_JSON_DEPTH_MAX)
 }
 
 /// SHA-256 over some pieces in a row.
@@ -97,6 +127,7 @@ mod tests {
         let expected = digest::digest(&digest::SHA256, format!("{text}sig1").as_bytes());
         assert_eq!(a.fingerprint.hex(), crate::redact::hex(expected.as_ref()));
         assert_eq!(a.claims().unwrap().audience.values(), ["x"]);
+        assert!(!format!("{a:?}").contains("aud"));
     }
 
     #[test]

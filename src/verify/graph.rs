@@ -9,8 +9,8 @@ use std::ops::Range;
 /// The bytes that a Graph token's signature covers; `None` for a token whose header has no `nonce`.
 pub(super) fn signed_with_hashed_nonce(value: &str, jws: &Jws, header: &Header) -> Option<Vec<u8>> {
     let nonce = header.nonce.as_deref()?;
-    let bytes = jws.header.decoded()?;
-    let place = last_string_member(bytes, b"nonce")?;
+    let bytes = jws.header.decode(value)?;
+    let place = last_string_member(&bytes, b"nonce")?;
     let hashed = base64url::encode(digest::digest(&digest::SHA256, nonce.as_bytes()).as_ref());
     let replaced = [bytes.get(..place.start)?, hashed.as_bytes(), bytes.get(place.end..)?].concat();
     let payload = value.get(jws.payload.range.clone())?;

@@ -2,9 +2,9 @@
 
 use crate::limits;
 use dashmap::DashMap;
+use hashbrown::DefaultHashBuilder;
 use std::collections::VecDeque;
 use std::hash::BuildHasher as _;
-use std::hash::RandomState;
 
 /// Entries of one bucket. Values that an attacker makes collide (same end, same length) evict each other, and only cost
 /// their own verification again.
@@ -12,55 +12,62 @@ const BUCKET_ENTRIES_MAX: usize = 8;
 /// Bytes at the end of a value that choose its bucket: characters of the signature, which differ between tokens.
 const TAIL_BYTES: usize = 16;
 
+/// What a [`Memo`] remembers: it knows which value it is about, so that the value is held once.
+pub trait Remembered: Clone {
+    /// True if it was found out about exactly this value, cut or not.
+    fn is_about(&self, value: &str, at_cut: bool) -> bool;
+}
+
 /// Remembers a `V` for each token value, shared between threads.
 ///
 /// A lookup compares the whole value and its `at_cut` flag, so a hit is never wrong, and a miss only costs the work
 /// again: the presence of the memo cannot be seen in any result. It is bounded: values fall into a fixed number of
 /// buckets of eight, and a full bucket drops the value that it has held longest.
-#[derive(Debug)]
 pub struct Memo<V> {
     /// Secret of this run, so that nobody can choose the bucket of a value.
-    secret: RandomState,
+    secret: DefaultHashBuilder,
     buckets_max: u64,
-    buckets: DashMap<u64, VecDeque<Entry<V>>>,
+    buckets: DashMap<u64, VecDeque<V>, DefaultHashBuilder>,
 }
 
-struct Entry<V> {
-    value: Box<str>,
-    at_cut: bool,
-    known: V,
-}
-
-impl<V> std::fmt::Debug for Entry<V> {
-    /// Never the value: it is a token.
+impl<V> std::fmt::Debug for Memo<V> {
+    /// Never a value: it is a token.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Entry")
+        f.debug_struct("Memo").field("buckets_max", &self.buckets_max).finish_non_exhaustive()
     }
 }
 
-impl<V: Clone> Memo<V> {
+impl<V: Remembered> Memo<V> {
     /// A memo of at most `tokens_max` values, rounded up to a multiple of eight.
     pub fn new(tokens_max: usize) -> Self {
         let buckets_max = u64::try_from(tokens_max.div_ceil(BUCKET_ENTRIES_MAX)).unwrap_or(u64::MAX).max(1);
-        Self { secret: RandomState::new(), buckets_max, buckets: DashMap::new() }
+        Self { secret: DefaultHashBuilder::default(), buckets_max, buckets: DashMap::default() }
     }
 
-    /// What is known about a value, if it is remembered.
-    pub fn get(&self, value: &str, at_cut: bool) -> Option<V> {
-        let bucket = self.buckets.get(&self.bucket(value))?;
-        bucket.iter().find(|entry| entry.is(value, at_cut)).map(|entry| entry.known.clone())
+    /// A number that the end and the length of a value decide, together with the secret of this run. Values with the
+    /// same number are told apart by comparing them.
+    pub fn index(&self, value: &str) -> u64 {
+        let tail = value.len().saturating_sub(TAIL_BYTES);
+        let tail = value.as_bytes().get(tail..).unwrap_or_default();
+        self.secret.hash_one((tail, value.len()))
+    }
+
+    /// What is known about a value, if it is remembered. `index` is the value's [`Self::index`].
+    pub fn get(&self, index: u64, value: &str, at_cut: bool) -> Option<V> {
+        let bucket = self.buckets.get(&(index % self.buckets_max))?;
+        bucket.iter().find(|known| known.is_about(value, at_cut)).cloned()
     }
 
     /// Remembers a value. What was remembered first stays, so that threads that worked on it at once agree.
-    pub fn insert(&self, value: &str, at_cut: bool, known: V) {
-        let mut bucket = self.buckets.entry(self.bucket(value)).or_default();
-        if bucket.iter().any(|entry| entry.is(value, at_cut)) {
+    pub fn insert(&self, index: u64, value: &str, at_cut: bool, known: V) {
+        let mut bucket = self.buckets.entry(index % self.buckets_max).or_default();
+        if bucket.iter().any(|known| known.is_about(value, at_cut)) {
             return;
         }
         if bucket.len() >= BUCKET_ENTRIES_MAX {
             bucket.pop_front();
         }
-        bucket.push_back(Entry { value: value.into(), at_cut, known });
+        bucket.push_back(known);
     }
 
     /// Values that are remembered now.
@@ -72,60 +79,66 @@ impl<V: Clone> Memo<V> {
     pub fn is_empty(&self) -> bool {
         self.buckets.is_empty()
     }
-
-    fn bucket(&self, value: &str) -> u64 {
-        let tail = value.len().saturating_sub(TAIL_BYTES);
-        let tail = value.as_bytes().get(tail..).unwrap_or_default();
-        self.secret.hash_one((tail, value.len())) % self.buckets_max
-    }
 }
 
-impl<V: Clone> Default for Memo<V> {
+impl<V: Remembered> Default for Memo<V> {
     fn default() -> Self {
         Self::new(limits::MEMO_TOKENS_MAX)
-    }
-}
-
-impl<V> Entry<V> {
-    fn is(&self, value: &str, at_cut: bool) -> bool {
-        self.at_cut == at_cut && *self.value == *value
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+
+    #[derive(Clone)]
+    struct Known(Arc<str>, bool, u32);
+
+    impl Remembered for Known {
+        fn is_about(&self, value: &str, at_cut: bool) -> bool {
+            self.1 == at_cut && *self.0 == *value
+        }
+    }
+
+    fn insert(memo: &Memo<Known>, value: &str, number: u32) {
+        memo.insert(memo.index(value), value, false, Known(value.into(), false, number));
+    }
+
+    fn get(memo: &Memo<Known>, value: &str, at_cut: bool) -> Option<u32> {
+        memo.get(memo.index(value), value, at_cut).map(|known| known.2)
+    }
 
     #[test]
     fn the_whole_value_and_the_cut_count() {
         let memo = Memo::new(64);
         assert!(memo.is_empty());
         let tail = "0123456789abcdef";
-        memo.insert(&format!("a{tail}"), false, 1);
-        assert_eq!(memo.get(&format!("a{tail}"), false), Some(1));
-        assert_eq!(memo.get(&format!("b{tail}"), false), None);
-        assert_eq!(memo.get(&format!("a{tail}"), true), None);
-        memo.insert(&format!("a{tail}"), false, 2);
-        assert_eq!(memo.get(&format!("a{tail}"), false), Some(1));
-        assert_eq!(memo.get("", false), None);
+        insert(&memo, &format!("a{tail}"), 1);
+        assert_eq!(get(&memo, &format!("a{tail}"), false), Some(1));
+        assert_eq!(get(&memo, &format!("b{tail}"), false), None);
+        assert_eq!(get(&memo, &format!("a{tail}"), true), None);
+        insert(&memo, &format!("a{tail}"), 2);
+        assert_eq!(get(&memo, &format!("a{tail}"), false), Some(1));
+        assert_eq!(get(&memo, "", false), None);
     }
 
     #[test]
     fn it_stays_bounded_and_drops_the_oldest_of_a_bucket() {
         let memo = Memo::new(16);
         for number in 0..1000 {
-            memo.insert(&format!("token-{number:04}"), false, number);
+            insert(&memo, &format!("token-{number:04}"), number);
         }
         assert!(memo.len() <= 16, "{}", memo.len());
-        assert_eq!(memo.get("token-0999", false), Some(999));
-        assert_eq!(memo.get("token-0000", false), None);
+        assert_eq!(get(&memo, "token-0999", false), Some(999));
+        assert_eq!(get(&memo, "token-0000", false), None);
     }
 
     #[test]
     fn crafted_collisions_share_one_bucket_of_eight() {
         let memo = Memo::new(1 << 10);
         for number in 0..100 {
-            memo.insert(&format!("{number:04}.the-same-sixteen-bytes"), false, number);
+            insert(&memo, &format!("{number:04}.the-same-sixteen-bytes"), number);
         }
         assert_eq!(memo.len(), BUCKET_ENTRIES_MAX);
         assert!(!format!("{memo:?}").contains("sixteen"));
@@ -136,11 +149,11 @@ mod tests {
         let memo = Memo::new(1 << 12);
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| (0..500).for_each(|number| memo.insert(&format!("t{number}"), false, number)));
+                scope.spawn(|| (0..500).for_each(|number| insert(&memo, &format!("t{number}"), number)));
             }
         });
         assert!(
-            (0..500).all(|number| memo.get(&format!("t{number}"), false).is_none_or(|known| known == number))
+            (0..500).all(|number| get(&memo, &format!("t{number}"), false).is_none_or(|known| known == number))
         );
     }
 }

@@ -8,7 +8,7 @@ mod memo;
 mod tests;
 mod verifier;
 
-pub use memo::Memo;
+pub use memo::{Memo, Remembered};
 pub use verifier::Verifier;
 pub use verifier::VerifyItem;
 
@@ -76,6 +76,12 @@ impl Verdict {
         Self::Truncated,
         Self::Opaque,
     ];
+
+    /// Its place in [`Self::ALL`].
+    #[expect(clippy::as_conversions, reason = "the number of a variant without fields")]
+    pub(crate) fn rank(self) -> usize {
+        self as usize
+    }
 
     /// True if a key vouches for the claims.
     pub fn is_valid(self) -> bool {

@@ -71,7 +71,7 @@ impl<'k> Verifier<'k> {
         let algorithm = Algorithm::parse(header.alg.as_deref()?)?;
         let authority = claims.iss.as_deref().and_then(|iss| history.authority(iss));
         let keys = history.elsewhere(authority.as_deref(), header.kid.as_deref(), algorithm, near(claims));
-        let signed = Signed::of(value, jws, header, algorithm, jws.signature.decoded()?);
+        let signed = Signed::of(value, jws, header, algorithm, jws.signature_bytes()?);
         signed.first_valid(history, &keys).map(|(key, _)| key)
     }
 
@@ -255,7 +255,7 @@ impl<'a> Signed<'a> {
 /// The decoded signature, and whether it is all of it. At a cut, a last character that stands alone is the rest of a byte
 /// that was cut off; `None` for any other signature that does not decode.
 fn signature_bytes<'a>(item: &VerifyItem<'_>, jws: &'a Jws) -> Option<(Cow<'a, [u8]>, bool)> {
-    if let Some(bytes) = jws.signature.decoded() {
+    if let Some(bytes) = jws.signature_bytes() {
         return Some((Cow::Borrowed(bytes), true));
     }
     let text = item.value.get(jws.signature.range.clone()).filter(|_| item.at_cut)?;

@@ -44,7 +44,7 @@ pub(super) fn jobs(text: &str) -> Result<usize, String> {
 
 /// An id, in lower case if it is a GUID, as the tables hold it.
 pub(super) fn id(text: &str) -> Result<String, String> {
-    given(text).map(|text| entra::normal_guid(&text))
+    given(text).map(|text| entra::normal_guid(&text).into_owned())
 }
 
 /// A value as it is.

@@ -5,6 +5,7 @@ use crate::entra;
 use crate::facts::{Context, TokenFacts};
 use crate::rules::kit::{Check, Confidence, Evidence, Reason, rule};
 use crate::verify::Verdict;
+use std::borrow::Cow;
 
 rule! {
     /// A token for Microsoft Graph was sent to this API.
@@ -51,7 +52,7 @@ fn check(token: &TokenFacts, _: Context<'_>) -> Check {
         .fact("genuine", genuine)
         .fact("nonce", nonce)
         .fact("graph_audience", audience);
-    evidence.actual = claims.and_then(|claims| claims.audience.column());
+    evidence.actual = claims.and_then(|claims| claims.audience.column()).map(Cow::into_owned);
     if genuine != "unverified" {
         evidence.confidence = Some(Confidence::Proven);
     }

@@ -8,8 +8,8 @@ use crate::entra;
 use crate::token::Claims;
 
 /// The audiences of a token that say something.
-fn stated(claims: &Claims) -> impl Iterator<Item = &str> {
-    claims.audience.values().iter().map(String::as_str).filter(|aud| !aud.trim().is_empty())
+fn stated<'c>(claims: &'c Claims<'_>) -> impl Iterator<Item = &'c str> {
+    claims.audience.values().iter().map(|aud| &**aud).filter(|aud| !aud.trim().is_empty())
 }
 
 /// True if an audience of the token equals one of the listed ones: letter for letter, but for one slash at the end and

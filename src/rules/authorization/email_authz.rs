@@ -82,25 +82,25 @@ fn check(facts: &Facts<'_>) -> Check {
 }
 
 /// The strings of a claim: one, or those of an array.
-fn texts<'c>(claims: &'c Claims, name: &str) -> impl Iterator<Item = &'c str> {
+fn texts<'c>(claims: &'c Claims<'_>, name: &str) -> impl Iterator<Item = &'c str> {
     let values = match claims.member(name) {
         Some(Value::Array(items)) => items.as_slice(),
         Some(value) => std::slice::from_ref(value),
         None => &[],
     };
-    values.iter().filter_map(Value::as_text).filter(|text| !text.trim().is_empty())
+    values.iter().filter_map(|value| value.as_text()).filter(|text| !text.trim().is_empty())
 }
 
 /// True for a principal that cannot move to somebody else: an id of the identity, with its tenant or alone, or the
 /// client.
 fn is_stable(principal: &str, claims: &Claims) -> bool {
-    let ids: Vec<&str> = [claims.oid.as_deref(), claims.sub.as_deref()].into_iter().flatten().collect();
+    let ids: Vec<&str> = [claims.oid.as_deref(), claims.sub].into_iter().flatten().collect();
     let clients = [claims.client_id.as_deref(), claims.text("azp"), claims.text("appid")];
     if ids.iter().copied().chain(clients.into_iter().flatten()).any(|id| same_id(principal, id)) {
         return true;
     }
     let Some(tenant) = claims.tenant() else { return false };
-    ids.iter().any(|id| is_compound(principal, &tenant, id) || is_compound(principal, id, &tenant))
+    ids.iter().any(|id| is_compound(principal, tenant, id) || is_compound(principal, id, tenant))
 }
 
 /// True if the principal is two ids joined by one of the separators.
@@ -119,7 +119,7 @@ fn same_id(text: &str, id: &str) -> bool {
 /// A value as it is compared (rules.md 1.4): trimmed, GUIDs in lower case, addresses composed and in lower case.
 fn normal(text: &str) -> String {
     let text = text.trim();
-    if is_mail_like(text) { text.nfc().collect::<String>().to_lowercase() } else { entra::normal_guid(text) }
+    if is_mail_like(text) { text.nfc().collect::<String>().to_lowercase() } else { entra::normal_guid(text).into_owned() }
 }
 
 /// True for what looks like an address or user name: `x@y`, `live.com#x`, or the `#EXT#` of guests.

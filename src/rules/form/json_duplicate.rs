@@ -52,7 +52,7 @@ fn check(token: &TokenFacts, _: Context<'_>) -> Check {
 }
 
 /// The spellings of the first member that occurs more than once, in order of the text.
-fn duplicates(object: &Object) -> Option<Vec<&str>> {
+fn duplicates<'t>(object: &Object<'t>) -> Option<Vec<&'t str>> {
     let mut spellings: HashMap<Cow<'_, str>, Vec<&str>> = HashMap::new();
     for (name, _) in &object.members {
         spellings.entry(compared(name)).or_default().push(name);

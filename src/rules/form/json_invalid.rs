@@ -23,8 +23,8 @@ fn check(token: &TokenFacts, _: Context<'_>) -> Check {
     if token.token.form.jws().is_none() {
         return Check::NotEvaluable(Reason::NO_CLAIMS);
     }
-    let header = token.token.header.as_ref().map(|header| header.as_ref().err());
-    let payload = token.token.claims.as_ref().map(|claims| claims.as_ref().err());
+    let header = token.token.header_error();
+    let payload = token.token.claims_error();
     for (part, error) in [("header", header), ("payload", payload)] {
         if let Some(Some(error)) = error {
             return Check::fires(

@@ -42,7 +42,7 @@ fn check(token: &TokenFacts, context: Context<'_>) -> Check {
         .expected("header, payload and a whole signature")
         .actual(actual)
         .fact("claims_readable", token.claims().is_some());
-    if let Some(bytes) = token.token.form.jws().and_then(|jws| jws.signature.decoded()) {
+    if let Some(bytes) = token.token.form.jws().and_then(|jws| jws.signature_bytes()) {
         evidence = evidence.fact("signature_bytes", bytes.len());
     }
     let bits = token.signature.named.iter().filter_map(|key| context.keys?.key(*key).bits);

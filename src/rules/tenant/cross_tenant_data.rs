@@ -37,14 +37,14 @@ fn check(facts: &Facts<'_>) -> Check {
         return Check::NotEvaluable(Reason::CLAIM_ABSENT);
     };
     let delegated = facts.context.policy.is_some_and(|policy| {
-        policy.tenancy().delegated.iter().any(|(from, to)| *from == tenant && to == data_tenant)
+        policy.tenancy().delegated.iter().any(|(from, to)| from == tenant && to == data_tenant)
     });
-    if *data_tenant == tenant || delegated {
+    if data_tenant == tenant || delegated {
         return Check::Quiet;
     }
     Check::fires(
         Evidence::new("The request touched data of another tenant than the token's.")
             .expected(tenant)
-            .actual(data_tenant.as_str()),
+            .actual(&**data_tenant),
     )
 }

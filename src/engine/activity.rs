@@ -1,0 +1,116 @@
+//! The rows of the activity table so far: one a combination, found by the token that was used.
+
+use super::names::{Name, Translation};
+use super::order::Seen;
+use super::tokens::{TokenNumber, TokenSummary};
+use crate::facts::Outcome;
+use crate::time::UtcMicros;
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::hash::BuildHasher as _;
+
+/// A combination of the activity table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub(super) struct ActivityKey {
+    /// Start of the hour; no time is `i64::MIN`, which sorts first like a null.
+    hour: i64,
+    pub(super) token: TokenNumber,
+    pub(super) gateway: Option<Name>,
+    pub(super) api: Option<Name>,
+    pub(super) client_ip: Option<Name>,
+    pub(super) outcome: Outcome,
+}
+
+impl ActivityKey {
+    pub(super) fn new(
+        hour: Option<UtcMicros>,
+        token: TokenNumber,
+        [gateway, api, client_ip]: [Option<Name>; 3],
+        outcome: Outcome,
+    ) -> Self {
+        Self { hour: hour.map_or(i64::MIN, |hour| hour.0), token, gateway, api, client_ip, outcome }
+    }
+
+    /// Start of the hour, in an order in which none comes first.
+    pub(super) fn hour(&self) -> Option<UtcMicros> {
+        (self.hour != i64::MIN).then_some(UtcMicros(self.hour))
+    }
+}
+
+/// A row so far.
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
+pub(super) struct ActivityRow {
+    pub(super) key: ActivityKey,
+    pub(super) count: i64,
+    pub(super) seen: Seen,
+}
+
+/// All rows, and their places by key.
+#[derive(Debug, Default)]
+pub(super) struct Activity {
+    hasher: DefaultHashBuilder,
+    places: HashTable<u32>,
+    rows: Vec<ActivityRow>,
+}
+
+impl Activity {
+    /// Counts a use of a token. Its last row is tried first: most uses repeat the one before.
+    pub(super) fn count(&mut self, key: ActivityKey, time: Option<UtcMicros>, token: &mut TokenSummary) {
+        let seen = Seen::at(time);
+        if let Some(row) = self.row_mut(token.last_activity)
+            && row.key == key
+        {
+            row.count += 1;
+            row.seen.merge(seen);
+            return;
+        }
+        token.last_activity = self.add(ActivityRow { key, count: 1, seen });
+    }
+
+    /// Adds to a row; gives its place.
+    fn add(&mut self, row: ActivityRow) -> u32 {
+        let Self { hasher, places, rows } = self;
+        let key_at = |place: &u32| usize::try_from(*place).ok().and_then(|at| rows.get(at)).map(|row| row.key);
+        let hash = hasher.hash_one(row.key);
+        if let Some(place) = places.find(hash, |place| key_at(place) == Some(row.key)).copied() {
+            if let Some(known) = self.row_mut(place) {
+                known.count += row.count;
+                known.seen.merge(row.seen);
+            }
+            return place;
+        }
+        let place = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+        places.insert_unique(hash, place, |place| key_at(place).map_or(0, |key| hasher.hash_one(key)));
+        rows.push(row);
+        place
+    }
+
+    fn row_mut(&mut self, place: u32) -> Option<&mut ActivityRow> {
+        self.rows.get_mut(usize::try_from(place).ok()?)
+    }
+
+    /// All rows in the order in which they were first seen.
+    pub(super) fn rows(&self) -> &[ActivityRow] {
+        &self.rows
+    }
+
+    /// Takes in another part's rows, whose tokens and names have other numbers.
+    pub(super) fn absorb(&mut self, other: &Self, tokens: &[TokenNumber], names: &Translation) {
+        for row in &other.rows {
+            let key = ActivityKey {
+                token: tokens.get(row.key.token.at()).copied().unwrap_or(row.key.token),
+                gateway: names.optional(row.key.gateway),
+                api: names.optional(row.key.api),
+                client_ip: names.optional(row.key.client_ip),
+                ..row.key
+            };
+            self.add(ActivityRow { key, ..*row });
+        }
+    }
+
+    /// Rows that were saved.
+    pub(super) fn restore(&mut self, rows: Vec<ActivityRow>) {
+        for row in rows {
+            self.add(row);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! A worker's own view of the memo: the tokens that it met lately, found without a lock, by number.
+//!
+//! A chunk's records refer to its tokens by slot, so that a use costs no reference count; whole slots are given up only
+//! between chunks.
+
+use super::entry::Entry;
+use super::tokens::TokenNumber;
+use crate::limits;
+use crate::record::TokenHit;
+use crate::verify::Memo;
+use hashbrown::HashTable;
+use std::sync::Arc;
+
+/// Tokens with the same end and length that are told apart; further ones are verified at each use, so that nobody can
+/// make a worker compare thousands of values with one another.
+const SAME_INDEX_MAX: usize = 8;
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Front {
+    /// Slots by the memo's index of the value.
+    table: HashTable<(u64, usize)>,
+    slots: Vec<Slot>,
+    /// Bytes of the values, about.
+    bytes: usize,
+    /// The memo of the engine that the entries are of.
+    memo: Option<Arc<Memo<Arc<Entry>>>>,
+}
+
+struct Slot {
+    /// None only until the chunk's unknown tokens are verified.
+    entry: Option<Arc<Entry>>,
+    /// The partial that the token was last counted in, and its number there.
+    counted: Option<(u64, TokenNumber)>,
+}
+
+impl Front {
+    /// Begins a chunk of the engine that the memo belongs to.
+    pub(super) fn begin(&mut self, memo: &Arc<Memo<Arc<Entry>>>) {
+        let same_engine = self.memo.as_ref().is_some_and(|mine| Arc::ptr_eq(mine, memo));
+        if !same_engine || self.slots.len() > limits::FRONT_TOKENS_MAX || self.bytes > limits::FRONT_BYTES_MAX {
+            self.table.clear();
+            self.slots.clear();
+            self.bytes = 0;
+            self.memo = Some(Arc::clone(memo));
+        }
+    }
+
+    /// The slot of a value. `new` are the hits of the slots from `first_new` on, which may have no entry yet.
+    pub(super) fn find(
+        &self,
+        index: u64,
+        hit: &TokenHit<'_>,
+        first_new: usize,
+        new: &[&TokenHit<'_>],
+    ) -> Option<usize> {
+        let same = |slot: usize| match self.entry(slot) {
+            Some(entry) => entry.is(hit.value, hit.at_cut),
+            None => new
+                .get(slot.wrapping_sub(first_new))
+                .is_some_and(|other| other.at_cut == hit.at_cut && other.value == hit.value),
+        };
+        self.table.find(index, |(known, slot)| *known == index && same(*slot)).map(|(_, slot)| *slot)
+    }
+
+    /// A slot for a value that has none.
+    pub(super) fn push(&mut self, index: u64, entry: Option<Arc<Entry>>) -> usize {
+        let slot = self.slots.len();
+        self.slots.push(Slot { entry, counted: None });
+        if self.table.iter_hash(index).take(SAME_INDEX_MAX).count() < SAME_INDEX_MAX {
+            self.table.insert_unique(index, (index, slot), |(index, _)| *index);
+        }
+        slot
+    }
+
+    /// Fills a slot that waited.
+    pub(super) fn fill(&mut self, slot: usize, entry: Arc<Entry>) {
+        self.bytes += entry.value_bytes();
+        if let Some(slot) = self.slots.get_mut(slot) {
+            slot.entry = Some(entry);
+        }
+    }
+
+    /// How many slots there are.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The entry of a slot.
+    pub(super) fn entry(&self, slot: usize) -> Option<&Entry> {
+        self.slots.get(slot)?.entry.as_deref()
+    }
+
+    /// The number of a slot's token in a partial, if it was counted there last.
+    pub(super) fn counted(&self, slot: usize, partial: u64) -> Option<TokenNumber> {
+        let (of, number) = self.slots.get(slot)?.counted?;
+        (of == partial).then_some(number)
+    }
+
+    /// Notes the number of a slot's token in a partial.
+    pub(super) fn note(&mut self, slot: usize, partial: u64, number: TokenNumber) {
+        if let Some(slot) = self.slots.get_mut(slot) {
+            slot.counted = Some((partial, number));
+        }
+    }
+}

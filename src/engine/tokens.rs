@@ -1,0 +1,294 @@
+//! The distinct tokens of a partial: some 300 bytes each, for they are what grows with the log.
+
+use super::distinct::Distinct;
+use super::entry::Entry;
+use super::names::{self, Name, Names, Translation};
+use super::order::{FirstTen, Seen};
+use crate::limits;
+use crate::redact::{Fingerprint, Secrets};
+use crate::token::{Claims, Kind, Version};
+use crate::verify::Verdict;
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::borrow::Cow;
+use std::hash::BuildHasher as _;
+
+/// A token of a partial by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub(super) struct TokenNumber(pub(super) u32);
+
+impl TokenNumber {
+    /// Place among the tokens.
+    pub(super) fn at(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
+/// The columns of a token that are texts, redacted and cut.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct TokenNames {
+    pub(super) iss: Option<Name>,
+    pub(super) aud: Option<Name>,
+    pub(super) tid: Option<Name>,
+    pub(super) oid: Option<Name>,
+    pub(super) sub: Option<Name>,
+    pub(super) client_id: Option<Name>,
+    pub(super) uti: Option<Name>,
+    pub(super) sid: Option<Name>,
+    pub(super) kid: Option<Name>,
+    pub(super) alg: Option<Name>,
+    pub(super) typ: Option<Name>,
+    /// A packed list.
+    pub(super) scp: Option<Name>,
+    /// A packed list.
+    pub(super) roles: Option<Name>,
+}
+
+/// Seconds of a `NumericDate`, or none; claims lie within ±2^53.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub(super) struct Date(i64);
+
+impl Date {
+    const NONE: Self = Self(i64::MIN);
+
+    fn new(seconds: Option<i64>) -> Self {
+        seconds.map_or(Self::NONE, Self)
+    }
+
+    /// The seconds.
+    pub(super) fn seconds(self) -> Option<i64> {
+        (self != Self::NONE).then_some(self.0)
+    }
+}
+
+/// A distinct token so far.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub(super) struct TokenSummary {
+    pub(super) fingerprint: Fingerprint,
+    pub(super) texts: TokenNames,
+    /// Names of `token_version` and `token_kind`.
+    pub(super) derived: Option<(Name, Name)>,
+    pub(super) iat: Date,
+    pub(super) nbf: Date,
+    pub(super) exp: Date,
+    pub(super) verdict: Verdict,
+    pub(super) key_source: Option<Name>,
+    pub(super) seen: Seen,
+    pub(super) uses: i64,
+    pub(super) accepted: i64,
+    pub(super) denied: i64,
+    pub(super) client_ips: Distinct,
+    pub(super) hosts: FirstTen,
+    /// The address that was added last, because the next use nearly always has it too.
+    pub(super) last_ip: Option<Name>,
+    /// The row of the activity table that was counted last; nothing depends on it.
+    pub(super) last_activity: u32,
+}
+
+impl TokenSummary {
+    /// A token that has not been used yet.
+    pub(super) fn new(entry: &Entry, verdict: Verdict, secrets: &Secrets<'_>, names: &mut Names) -> Self {
+        let claims = entry.facts.token.claims();
+        Self {
+            fingerprint: entry.facts.token.fingerprint,
+            texts: TokenNames::new(entry, secrets, entry.secret_bytes_min, names),
+            derived: claims.map(|Claims { version, kind, .. }| derived(*version, *kind, names)),
+            iat: Date::new(claims.and_then(|claims| claims.iat)),
+            nbf: Date::new(claims.and_then(|claims| claims.nbf)),
+            exp: Date::new(claims.and_then(|claims| claims.exp)),
+            verdict,
+            key_source: entry.key_source.as_deref().map(|source| names.id(source)),
+            seen: Seen::default(),
+            uses: 0,
+            accepted: 0,
+            denied: 0,
+            client_ips: Distinct::default(),
+            hosts: FirstTen::default(),
+            last_ip: None,
+            last_activity: u32::MAX,
+        }
+    }
+
+    /// Adds another part's uses. Texts may differ only by what the redactor had to remove beside other tokens; the
+    /// redacted one sorts first.
+    pub(super) fn merge(&mut self, other: &Self, names: &Names) {
+        self.texts.keep_least(&other.texts, names);
+        if other.verdict < self.verdict {
+            self.verdict = other.verdict;
+            self.key_source = other.key_source;
+        }
+        self.seen.merge(other.seen);
+        self.uses += other.uses;
+        self.accepted += other.accepted;
+        self.denied += other.denied;
+        self.client_ips.merge(&other.client_ips);
+        self.hosts.take(&other.hosts, names);
+    }
+
+    /// The same token in another partial's numbers.
+    pub(super) fn translated(mut self, translation: &Translation, names: &Names) -> Self {
+        self.texts.each_mut(|name| *name = translation.optional(*name));
+        self.derived = self.derived.map(|(version, kind)| (translation.of(version), translation.of(kind)));
+        self.key_source = translation.optional(self.key_source);
+        let hosts = std::mem::take(&mut self.hosts);
+        self.hosts.merge(&hosts, translation, names);
+        self.last_ip = None;
+        self.last_activity = u32::MAX;
+        self
+    }
+}
+
+fn derived(version: Version, kind: Kind, names: &mut Names) -> (Name, Name) {
+    (names.id(version.name()), names.id(kind.name()))
+}
+
+impl TokenNames {
+    /// The columns of a token.
+    pub(super) fn new(
+        entry: &Entry,
+        secrets: &Secrets<'_>,
+        secret_bytes_min: usize,
+        names: &mut Names,
+    ) -> Self {
+        let mut cell = |text: Option<&str>| Some(written(text?, secret_bytes_min, secrets, names));
+        let mut columns = Self::default();
+        let facts = &entry.facts;
+        if let Some(header) = facts.header() {
+            columns.kid = cell(header.kid);
+            columns.alg = cell(header.alg);
+            columns.typ = cell(header.typ);
+        }
+        if let Some(claims) = facts.token.claims() {
+            columns.iss = cell(claims.iss);
+            columns.aud = cell(claims.audience.column().as_deref());
+            columns.tid = cell(claims.tid.as_deref());
+            columns.oid = cell(claims.oid.as_deref());
+            columns.sub = cell(claims.sub);
+            columns.client_id = cell(claims.client_id.as_deref());
+            columns.uti = cell(claims.uti);
+            columns.sid = cell(claims.sid);
+            columns.scp = claims.scp.as_deref().map(|items| list(items, secrets, names));
+            columns.roles = claims.roles.as_deref().map(|items| list(items, secrets, names));
+        }
+        columns
+    }
+
+    /// Keeps the lesser of two spellings of each text, so that the order of merging does not matter.
+    pub(super) fn keep_least(&mut self, other: &Self, names: &Names) {
+        if self == other {
+            return;
+        }
+        let mut theirs = *other;
+        let mut all = Vec::new();
+        theirs.each_mut(|name| all.push(*name));
+        let mut all = all.into_iter();
+        self.each_mut(|mine| {
+            let theirs = all.next().flatten();
+            if *mine != theirs && text(theirs, names) < text(*mine, names) {
+                *mine = theirs;
+            }
+        });
+    }
+
+    fn each_mut(&mut self, mut change: impl FnMut(&mut Option<Name>)) {
+        let Self { iss, aud, tid, oid, sub, client_id, uti, sid, kid, alg, typ, scp, roles } = self;
+        for name in [iss, aud, tid, oid, sub, client_id, uti, sid, kid, alg, typ, scp, roles] {
+            change(name);
+        }
+    }
+}
+
+/// A text in an order that any two partials agree on; for packed lists that is not the order of their items, and need not be.
+fn text(name: Option<Name>, names: &Names) -> Option<&str> {
+    names.optional(name)
+}
+
+/// A text as it may be written. One that no secret can stand in is looked at once.
+pub(super) fn written(
+    text: &str,
+    secret_bytes_min: usize,
+    secrets: &Secrets<'_>,
+    names: &mut Names,
+) -> Name {
+    let may_hold_a_secret = text.len() >= secret_bytes_min;
+    if !may_hold_a_secret && let Some(id) = names.clean_id(text) {
+        return id;
+    }
+    match secrets.cell(text) {
+        Cow::Borrowed(whole) if !may_hold_a_secret && whole.len() == text.len() => names.id_of_clean(text),
+        cell => names.id(&cell),
+    }
+}
+
+fn list(items: &[&str], secrets: &Secrets<'_>, names: &mut Names) -> Name {
+    let items = items.iter().take(limits::LIST_ITEMS_MAX).map(|item| secrets.cell(item));
+    let packed = names::packed(items);
+    names.id(&packed)
+}
+
+/// The tokens by number, and their numbers by fingerprint.
+#[derive(Debug, Default)]
+pub(super) struct Tokens {
+    hasher: DefaultHashBuilder,
+    numbers: HashTable<TokenNumber>,
+    summaries: Vec<TokenSummary>,
+}
+
+impl Tokens {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.summaries.len()
+    }
+
+    /// The number of a token.
+    pub(super) fn number(&self, fingerprint: Fingerprint) -> Option<TokenNumber> {
+        let hash = self.hasher.hash_one(fingerprint.0);
+        self.numbers
+            .find(hash, |number| self.get(*number).is_some_and(|it| it.fingerprint == fingerprint))
+            .copied()
+    }
+
+    /// Adds a token that is not there yet.
+    pub(super) fn push(&mut self, summary: TokenSummary) -> TokenNumber {
+        let number = TokenNumber(u32::try_from(self.summaries.len()).unwrap_or(u32::MAX));
+        let hash = self.hasher.hash_one(summary.fingerprint.0);
+        self.summaries.push(summary);
+        let Self { hasher, numbers, summaries } = self;
+        let rehash = |number: &TokenNumber| {
+            summaries.get(number.at()).map_or(0, |it| hasher.hash_one(it.fingerprint.0))
+        };
+        numbers.insert_unique(hash, number, rehash);
+        number
+    }
+
+    pub(super) fn get(&self, number: TokenNumber) -> Option<&TokenSummary> {
+        self.summaries.get(number.at())
+    }
+
+    pub(super) fn get_mut(&mut self, number: TokenNumber) -> Option<&mut TokenSummary> {
+        self.summaries.get_mut(number.at())
+    }
+
+    /// All of them in the order of their numbers.
+    pub(super) fn summaries(&self) -> &[TokenSummary] {
+        &self.summaries
+    }
+
+    /// Takes in another part's tokens; the result translates their numbers.
+    pub(super) fn absorb(&mut self, other: Self, names: &Names, translation: &Translation) -> Vec<TokenNumber> {
+        let absorbed = other.summaries.into_iter().map(|theirs| {
+            let theirs = theirs.translated(translation, names);
+            match self.number(theirs.fingerprint) {
+                None => self.push(theirs),
+                Some(number) => {
+                    if let Some(mine) = self.get_mut(number) {
+                        mine.merge(&theirs, names);
+                    }
+                    number
+                }
+            }
+        });
+        absorbed.collect()
+    }
+}
