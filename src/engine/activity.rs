@@ -69,7 +69,8 @@ impl Activity {
     /// Adds to a row; gives its place.
     fn add(&mut self, row: ActivityRow) -> u32 {
         let Self { hasher, places, rows } = self;
-        let key_at = |place: &u32| usize::try_from(*place).ok().and_then(|at| rows.get(at)).map(|row| row.key);
+        let key_at =
+            |place: &u32| usize::try_from(*place).ok().and_then(|at| rows.get(at)).map(|row| row.key);
         let hash = hasher.hash_one(row.key);
         if let Some(place) = places.find(hash, |place| key_at(place) == Some(row.key)).copied() {
             if let Some(known) = self.row_mut(place) {

@@ -38,7 +38,8 @@ impl Front {
     /// Begins a chunk of the engine that the memo belongs to.
     pub(super) fn begin(&mut self, memo: &Arc<Memo<Arc<Entry>>>) {
         let same_engine = self.memo.as_ref().is_some_and(|mine| Arc::ptr_eq(mine, memo));
-        if !same_engine || self.slots.len() > limits::FRONT_TOKENS_MAX || self.bytes > limits::FRONT_BYTES_MAX {
+        if !same_engine || self.slots.len() > limits::FRONT_TOKENS_MAX || self.bytes > limits::FRONT_BYTES_MAX
+        {
             self.table.clear();
             self.slots.clear();
             self.bytes = 0;

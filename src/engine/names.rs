@@ -159,7 +159,10 @@ mod tests {
         assert_eq!(ids.iter().map(|id| names.text(*id)).collect::<Vec<_>>(), ["a", "", "bc", "a"]);
         assert_eq!(names.clean_id("a"), None);
         assert_eq!(names.id_of_clean("a"), ids[0]);
-        assert_eq!((names.clean_id("a"), names.clean_id("bc"), names.clean_id("z")), (Some(ids[0]), None, None));
+        assert_eq!(
+            (names.clean_id("a"), names.clean_id("bc"), names.clean_id("z")),
+            (Some(ids[0]), None, None)
+        );
         let mut other = Names::default();
         other.id("bc");
         let translation = other.absorb(&names);

@@ -8,8 +8,8 @@ use super::partial::{Coverage, CoverageKey, Finding, FindingKey, GatewayState, P
 use super::tokens::{TokenSummary, Tokens};
 use crate::rules::kit::{Judge, Reason};
 use crate::rules::run::RestoreError;
-use serde::{Deserialize, Serialize};
 use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
 
 /// Version of the form; a partial of another version is refused.
 const VERSION: u32 = 2;
@@ -71,7 +71,9 @@ impl Engine {
     /// Only if the writer of the form fails, which memory alone could cause.
     pub fn save(&self, partial: &Partial) -> Result<Vec<u8>, SavedError> {
         let mut not_evaluable = Vec::new();
-        partial.not_evaluable.each(|rule, reason, uses| not_evaluable.push((rule, reason.0.to_owned(), uses)));
+        partial
+            .not_evaluable
+            .each(|rule, reason, uses| not_evaluable.push((rule, reason.0.to_owned(), uses)));
         let saved = Saved {
             version: VERSION,
             rules: self.rule_ids(),
@@ -161,7 +163,10 @@ fn pairs<K: Copy, V: Copy>(map: &HashMap<K, V>) -> Vec<(K, V)> {
 
 impl From<&GatewayState> for SavedGateway {
     fn from(state: &GatewayState) -> Self {
-        Self { minutes: state.minutes.iter().map(|(minute, period)| (*minute, *period)).collect(), clock_offset_s: state.clock_offset_s }
+        Self {
+            minutes: state.minutes.iter().map(|(minute, period)| (*minute, *period)).collect(),
+            clock_offset_s: state.clock_offset_s,
+        }
     }
 }
 

@@ -26,10 +26,7 @@ struct Held {
 }
 
 /// Both tables of a run that has ended, in their order.
-pub(super) fn large(
-    partial: Partial,
-    findings: &[FindingRow],
-) -> (Box<dyn LargeTable>, Box<dyn LargeTable>) {
+pub(super) fn large(partial: Partial, findings: &[FindingRow]) -> (Box<dyn LargeTable>, Box<dyn LargeTable>) {
     let Partial { names, tokens, activity, .. } = partial;
     let held = Held { names, tokens, activity };
     let mut order: Vec<TokenNumber> =
@@ -63,9 +60,7 @@ fn activity_order(held: &Held, tokens: &[TokenNumber]) -> Vec<u32> {
     let names = &held.names;
     let mut order: Vec<(Option<UtcMicros>, u32, u32)> = (0..)
         .zip(held.activity.rows())
-        .map(|(at, row)| {
-            (row.key.hour(), ranks.get(row.key.token.at()).copied().unwrap_or_default(), at)
-        })
+        .map(|(at, row)| (row.key.hour(), ranks.get(row.key.token.at()).copied().unwrap_or_default(), at))
         .collect();
     let rest = |at: u32| {
         let row = usize::try_from(at).ok().and_then(|at| held.activity.rows().get(at))?;

@@ -205,12 +205,7 @@ fn text(name: Option<Name>, names: &Names) -> Option<&str> {
 }
 
 /// A text as it may be written. One that no secret can stand in is looked at once.
-pub(super) fn written(
-    text: &str,
-    secret_bytes_min: usize,
-    secrets: &Secrets<'_>,
-    names: &mut Names,
-) -> Name {
+pub(super) fn written(text: &str, secret_bytes_min: usize, secrets: &Secrets<'_>, names: &mut Names) -> Name {
     let may_hold_a_secret = text.len() >= secret_bytes_min;
     if !may_hold_a_secret && let Some(id) = names.clean_id(text) {
         return id;
@@ -276,7 +271,12 @@ impl Tokens {
     }
 
     /// Takes in another part's tokens; the result translates their numbers.
-    pub(super) fn absorb(&mut self, other: Self, names: &Names, translation: &Translation) -> Vec<TokenNumber> {
+    pub(super) fn absorb(
+        &mut self,
+        other: Self,
+        names: &Names,
+        translation: &Translation,
+    ) -> Vec<TokenNumber> {
         let absorbed = other.summaries.into_iter().map(|theirs| {
             let theirs = theirs.translated(translation, names);
             match self.number(theirs.fingerprint) {

@@ -78,7 +78,11 @@ impl<'a> Place<'a> {
             host: None,
             scanned,
             tokens,
-            secret_bytes_min: tokens.each().map(|(_, entry)| entry.secret_bytes_min).min().unwrap_or(usize::MAX),
+            secret_bytes_min: tokens
+                .each()
+                .map(|(_, entry)| entry.secret_bytes_min)
+                .min()
+                .unwrap_or(usize::MAX),
             secrets: OnceCell::new(),
             record_sha256: OnceCell::new(),
         };
@@ -93,7 +97,9 @@ impl<'a> Place<'a> {
     }
 
     fn address(&self, address: &str, names: &mut Names) -> Name {
-        if address.len() < self.secret_bytes_min && let Some(id) = names.clean_id(address) {
+        if address.len() < self.secret_bytes_min
+            && let Some(id) = names.clean_id(address)
+        {
             return id;
         }
         // Nothing that parses as an address can hold a token.
@@ -102,7 +108,9 @@ impl<'a> Place<'a> {
 
     /// The number of a text as it may be written.
     pub(super) fn name(&self, text: &str, names: &mut Names) -> Name {
-        if text.len() < self.secret_bytes_min && let Some(id) = names.clean_id(text) {
+        if text.len() < self.secret_bytes_min
+            && let Some(id) = names.clean_id(text)
+        {
             return id;
         }
         tokens::written(text, self.secret_bytes_min, self.secrets(), names)
@@ -110,7 +118,8 @@ impl<'a> Place<'a> {
 
     /// The texts of the record's tokens that must not stand in any cell.
     pub(super) fn secrets(&self) -> &Secrets<'a> {
-        self.secrets.get_or_init(|| Secrets::new(self.tokens.each().flat_map(|(_, entry)| entry.secrets()).collect()))
+        self.secrets
+            .get_or_init(|| Secrets::new(self.tokens.each().flat_map(|(_, entry)| entry.secrets()).collect()))
     }
 
     /// A text as it may be written.

@@ -270,6 +270,18 @@ impl KeyHistory {
         })
     }
 
+    /// [`Self::standing`]'s presence, without the bounds around it: this is asked at every use of a token.
+    pub fn presence(&self, key: KeyId, authority: &Authority, at: UtcMicros) -> Presence {
+        let listings = &self.key(key).listings;
+        let serving = |listing: &Listing| authority.sources.binary_search(&listing.source).is_ok();
+        let listed = listings.iter().any(serving);
+        let own = listings.iter().filter(|listing| !listed || serving(listing));
+        match timeline::seen(own.map(|listing| &listing.standing), at) {
+            Some(presence) => presence,
+            None => self.standing(key, authority, at).presence,
+        }
+    }
+
     /// How a key stood at an instant, within an authority. For an authority that never listed the key, within all
     /// sources that did.
     pub fn standing(&self, key: KeyId, authority: &Authority, at: UtcMicros) -> Standing {
@@ -281,7 +293,7 @@ impl KeyHistory {
             own = listings.iter().map(|listing| &listing.standing).collect();
         }
         let mut standing = timeline::join(&own);
-        standing.presence = match timeline::seen(&own, at) {
+        standing.presence = match timeline::seen(own.iter().copied(), at) {
             Some(presence) => presence,
             None if !self.covers(authority, at) => Presence::NoCoverage,
             None if standing.absent_before_until.is_some_and(|until| at <= until) => Presence::AbsentBefore,

@@ -111,8 +111,11 @@ fn retired_at(after: &[CaptureTime]) -> Option<UtcMicros> {
 }
 
 /// The strongest sighting among sources.
-pub(super) fn seen(standings: &[&SourceStanding], at: UtcMicros) -> Option<Presence> {
-    let found = standings.iter().filter_map(|standing| standing.seen(at));
+pub(super) fn seen<'s>(
+    standings: impl Iterator<Item = &'s SourceStanding>,
+    at: UtcMicros,
+) -> Option<Presence> {
+    let found = standings.filter_map(|standing| standing.seen(at));
     found.min_by_key(|presence| *presence != Presence::Known)
 }
 

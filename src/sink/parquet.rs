@@ -130,11 +130,9 @@ impl<R: Row> TableWriter<R> {
 
 /// Writes a table whose columns are made when they are written.
 pub fn write_large(file: File, table: &dyn LargeTable) -> Result<TableFile, ParquetError> {
-    let options = ArrowWriterOptions::new()
-        .with_properties(properties(table.table()))
-        .with_skip_arrow_metadata(true);
-    let mut writer =
-        ArrowWriter::try_new_with_options(Hashed::new(file), schema_of(table.table()), options)?;
+    let options =
+        ArrowWriterOptions::new().with_properties(properties(table.table())).with_skip_arrow_metadata(true);
+    let mut writer = ArrowWriter::try_new_with_options(Hashed::new(file), schema_of(table.table()), options)?;
     for start in (0..table.rows()).step_by(limits::TABLE_BATCH_ROWS) {
         writer.write(&table.batch(start..start + limits::TABLE_BATCH_ROWS)?)?;
     }
@@ -209,7 +207,9 @@ impl Write for Hashed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::{RejectRow, TokenCells, TokenRow};
+    use crate::findings::{FindingRow, RejectRow, TokenCells};
+    use crate::redact::Fingerprint;
+    use crate::rules::{Confidence, Severity};
     use crate::time::UtcMicros;
     use crate::verify::Verdict;
     use arrow::array::{Array, AsArray, RecordBatch};
@@ -228,24 +228,37 @@ mod tests {
         }
     }
 
-    fn token(at: usize) -> TokenRow {
-        TokenRow {
-            token_sha256: format!("{at:064x}"),
-            signature: Verdict::Valid,
-            key_source: None,
-            token: TokenCells {
-                oid: Some(format!("oid-{at}")),
-                scp: Some(vec!["a".to_owned()]),
-                ..Default::default()
-            },
+    fn finding(at: usize) -> FindingRow {
+        let [low, ..] = at.to_le_bytes();
+        FindingRow {
+            finding_id: format!("{at:032x}"),
+            problem_id: "p".to_owned(),
+            rule: "wrong-aud",
+            category: "audience",
+            severity: Severity::High,
+            lane: "overreach",
+            confidence: Confidence::Strong,
+            outcome: None,
+            signature: Some(Verdict::Valid),
+            token_sha256: Some(Fingerprint([low; 32])),
+            subject: None,
+            count: 1,
             first_seen: Some(UtcMicros(1_700_000_000_000_001)),
             last_seen: None,
-            uses: 1,
-            accepted: 1,
-            denied: 0,
-            distinct_ips: 1,
-            hosts: Vec::new(),
-            rules: Vec::new(),
+            gateway: None,
+            api: None,
+            token: TokenCells { oid: Some(format!("oid-{at}")), ..Default::default() },
+            expected: None,
+            actual: None,
+            message: "m".to_owned(),
+            evidence: "{}".to_owned(),
+            client_ips: vec!["203.0.113.7".to_owned()],
+            source: None,
+            line: None,
+            offset: None,
+            accepted_by: None,
+            stage: "enforce",
+            cause: String::new(),
         }
     }
 
@@ -280,20 +293,20 @@ mod tests {
     #[test]
     fn tables_read_back_with_standard_types() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("tokens.parquet");
-        write(&path, [vec![token(1), token(2)]]);
+        let path = folder.path().join("findings.parquet");
+        write(&path, [vec![finding(1), finding(2)]]);
         let batch = read(&path);
         let schema = batch.schema();
         let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
         assert_eq!(schema.field_with_name("first_seen").unwrap().data_type(), &utc);
-        let DataType::List(item) = schema.field_with_name("scp").unwrap().data_type() else {
+        let DataType::List(item) = schema.field_with_name("client_ips").unwrap().data_type() else {
             panic!("no list")
         };
         assert_eq!((item.name().as_str(), item.data_type()), ("element", &DataType::Utf8));
         assert_eq!(batch.column_by_name("oid").unwrap().as_string::<i32>().value(1), "oid-2");
         assert!(batch.column_by_name("last_seen").unwrap().is_null(0));
         let expected: Vec<String> =
-            TokenRow::schema().fields().iter().map(|field| field.name().clone()).collect();
+            FindingRow::schema().fields().iter().map(|field| field.name().clone()).collect();
         let found: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
         assert_eq!(found, expected);
     }
@@ -301,8 +314,8 @@ mod tests {
     #[test]
     fn looked_up_columns_have_bloom_filters_and_nothing_varies() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("tokens.parquet");
-        write(&path, [(0..100).map(token).collect()]);
+        let path = folder.path().join("findings.parquet");
+        write(&path, [(0..100).map(finding).collect()]);
         let reader = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
         let metadata = reader.metadata();
         assert_eq!(metadata.file_metadata().key_value_metadata(), None);

@@ -147,6 +147,7 @@ fn whole<R: Row>(output: &OutputDir, rows: &[R]) -> Result<TableFile, WriteError
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redact::Fingerprint;
     use crate::rules::Severity;
 
     fn occurrence(finding: &str, line: i64) -> OccurrenceRow {
@@ -168,7 +169,7 @@ mod tests {
             user_agent: None,
             principal: None,
             data_tenant: None,
-            token_sha256: None,
+            token: Fingerprint([0; 32]),
         }
     }
 

@@ -134,34 +134,117 @@ pub struct Claims<'t> {
     pub object: Object<'t>,
 }
 
+/// The last value of each claim that is typed, found in one pass over the members.
+#[derive(Default)]
+struct Members<'o, 't> {
+    iss: Option<&'o Value<'t>>,
+    aud: Option<&'o Value<'t>>,
+    tid: Option<&'o Value<'t>>,
+    oid: Option<&'o Value<'t>>,
+    sub: Option<&'o Value<'t>>,
+    azp: Option<&'o Value<'t>>,
+    appid: Option<&'o Value<'t>>,
+    azpacr: Option<&'o Value<'t>>,
+    appidacr: Option<&'o Value<'t>>,
+    uti: Option<&'o Value<'t>>,
+    sid: Option<&'o Value<'t>>,
+    scp: Option<&'o Value<'t>>,
+    roles: Option<&'o Value<'t>>,
+    iat: Option<&'o Value<'t>>,
+    nbf: Option<&'o Value<'t>>,
+    exp: Option<&'o Value<'t>>,
+    ver: Option<&'o Value<'t>>,
+    idtyp: Option<&'o Value<'t>>,
+    /// True if a claim names a person.
+    named: bool,
+}
+
+impl<'o, 't> Members<'o, 't> {
+    fn of(object: &'o Object<'t>) -> Self {
+        let mut found = Self::default();
+        for (name, value) in &object.members {
+            let place = match *name {
+                "iss" => &mut found.iss,
+                "aud" => &mut found.aud,
+                "tid" => &mut found.tid,
+                "oid" => &mut found.oid,
+                "sub" => &mut found.sub,
+                "azp" => &mut found.azp,
+                "appid" => &mut found.appid,
+                "azpacr" => &mut found.azpacr,
+                "appidacr" => &mut found.appidacr,
+                "uti" => &mut found.uti,
+                "sid" => &mut found.sid,
+                "scp" => &mut found.scp,
+                "roles" => &mut found.roles,
+                "iat" => &mut found.iat,
+                "nbf" => &mut found.nbf,
+                "exp" => &mut found.exp,
+                "ver" => &mut found.ver,
+                "idtyp" => &mut found.idtyp,
+                "name" | "upn" | "preferred_username" => {
+                    found.named = true;
+                    continue;
+                }
+                _ => continue,
+            };
+            *place = Some(value);
+        }
+        found
+    }
+
+    fn version(&self) -> Version {
+        match text(self.ver) {
+            Some("2.0") => Version::V2,
+            None if text(self.iss).is_some_and(|iss| iss.trim_end_matches('/').ends_with("/v2.0")) => {
+                Version::V2
+            }
+            Some(_) | None => Version::V1,
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        if text(self.idtyp) == Some("app") {
+            return Kind::App { certain: true };
+        }
+        if self.scp.is_some() {
+            return Kind::Delegated;
+        }
+        if let (Some(oid), Some(sub)) = (text(self.oid), text(self.sub))
+            && oid == sub
+        {
+            return Kind::App { certain: false };
+        }
+        if self.roles.is_some() && !self.named {
+            return Kind::App { certain: false };
+        }
+        Kind::Unknown
+    }
+}
+
 impl<'t> Claims<'t> {
     pub(super) fn new(object: Object<'t>) -> Self {
-        let text = |name: &str| object.text(name);
-        let id = |name: &str| object.text(name).map(entra::normal_guid);
-        let date = |name: &str| match object.last(name) {
-            Some(Value::Number(number)) => number.seconds(),
-            _ => None,
-        };
-        let iss = text("iss");
-        let tid = id("tid");
+        let found = Members::of(&object);
+        let id = |value| text(value).map(entra::normal_guid);
+        let (iss, tid) = (text(found.iss), id(found.tid));
         Self {
-            audience: audience(object.last("aud")),
+            audience: audience(found.aud),
             tenant: tid.clone().or_else(|| tenant_of(iss?)),
-            tid,
-            oid: id("oid"),
-            sub: text("sub"),
-            client_id: id("azp").or_else(|| id("appid")),
-            client_auth: client_auth(&object, "azpacr").or_else(|| client_auth(&object, "appidacr")),
-            uti: text("uti"),
-            sid: text("sid"),
-            scp: object.text("scp").map(|scp| scp.split(' ').filter(|scope| !scope.is_empty()).collect()),
-            roles: object.last("roles").and_then(texts),
-            iat: date("iat"),
-            nbf: date("nbf"),
-            exp: date("exp"),
-            version: version(&object, iss),
-            kind: kind(&object),
+            oid: id(found.oid),
+            sub: text(found.sub),
+            client_id: id(found.azp).or_else(|| id(found.appid)),
+            client_auth: client_auth(found.azpacr).or_else(|| client_auth(found.appidacr)),
+            uti: text(found.uti),
+            sid: text(found.sid),
+            scp: text(found.scp).map(|scp| scp.split(' ').filter(|scope| !scope.is_empty()).collect()),
+            roles: found.roles.and_then(texts),
+            iat: date(found.iat),
+            nbf: date(found.nbf),
+            exp: date(found.exp),
+            version: found.version(),
+            kind: found.kind(),
             iss,
+            tid,
             object,
         }
     }
@@ -205,42 +288,26 @@ fn texts<'t>(value: &Value<'t>) -> Option<Vec<&'t str>> {
     }
 }
 
-fn client_auth(object: &Object<'_>, name: &str) -> Option<ClientAuth> {
+fn text<'t>(value: Option<&Value<'t>>) -> Option<&'t str> {
+    value.and_then(Value::as_text)
+}
+
+fn date(value: Option<&Value<'_>>) -> Option<i64> {
+    match value {
+        Some(Value::Number(number)) => number.seconds(),
+        _ => None,
+    }
+}
+
+fn client_auth(value: Option<&Value<'_>>) -> Option<ClientAuth> {
     let of = |text: &str| match text {
         "0" => Some(ClientAuth::Public),
         "1" => Some(ClientAuth::Secret),
         "2" => Some(ClientAuth::Certificate),
         _ => None,
     };
-    match object.last(name)? {
+    match value? {
         Value::String(text) => of(text),
         other => of(&other.to_json()),
     }
-}
-
-fn version(object: &Object<'_>, iss: Option<&str>) -> Version {
-    match object.text("ver") {
-        Some("2.0") => Version::V2,
-        None if iss.is_some_and(|iss| iss.trim_end_matches('/').ends_with("/v2.0")) => Version::V2,
-        Some(_) | None => Version::V1,
-    }
-}
-
-fn kind(object: &Object<'_>) -> Kind {
-    let has = |name: &str| object.last(name).is_some();
-    if object.text("idtyp") == Some("app") {
-        return Kind::App { certain: true };
-    }
-    if has("scp") {
-        return Kind::Delegated;
-    }
-    if let (Some(oid), Some(sub)) = (object.text("oid"), object.text("sub"))
-        && oid == sub
-    {
-        return Kind::App { certain: false };
-    }
-    if has("roles") && !["name", "upn", "preferred_username"].into_iter().any(has) {
-        return Kind::App { certain: false };
-    }
-    Kind::Unknown
 }

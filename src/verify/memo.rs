@@ -153,7 +153,8 @@ mod tests {
             }
         });
         assert!(
-            (0..500).all(|number| get(&memo, &format!("t{number}"), false).is_none_or(|known| known == number))
+            (0..500)
+                .all(|number| get(&memo, &format!("t{number}"), false).is_none_or(|known| known == number))
         );
     }
 }

@@ -1,9 +1,11 @@
 //! A generated corpus that tests share, and an engine over it.
 
+use arrow::util::display::array_value_to_string;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use tokentrail::engine::{Chunk, Concluded, Engine, Filters, Partial, Rows, Setup, Units};
+use tokentrail::findings::LargeTable;
 use tokentrail::generate::{LogFormat, Plan, generate};
 use tokentrail::keys::KeyHistory;
 use tokentrail::policy::Policy;
@@ -143,5 +145,15 @@ pub fn audit(engine: &Engine, format: &Arc<Format>, pieces: &[Piece<'_>], rows: 
 
 /// Everything that was concluded, as text that can be compared.
 pub fn told(concluded: &Concluded) -> String {
-    format!("{:#?}\n{:#?}", concluded.tables, concluded.totals)
+    let Concluded { tables, totals } = concluded;
+    let large = [&tables.tokens, &tables.activity].map(|table| cells(&**table));
+    format!("{tables:#?}\n{large:#?}\n{totals:#?}")
+}
+
+/// Every cell of a table, by column.
+pub fn cells(table: &dyn LargeTable) -> Vec<Vec<String>> {
+    let batch = table.batch(0..table.rows()).unwrap();
+    let texts =
+        |column| (0..batch.num_rows()).map(|row| array_value_to_string(column, row).unwrap()).collect();
+    batch.columns().iter().map(|column| texts(&**column)).collect()
 }

@@ -1,6 +1,6 @@
 //! Threads, chunks, memory and packing change nothing in what an audit finds.
 
-use crate::corpus::{Corpus, corpus, told};
+use crate::corpus::{Corpus, cells, corpus, told};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::Write;
@@ -110,6 +110,6 @@ fn an_envelope_gives_what_its_lines_give() {
         assert_eq!(outcome.inputs[0].counts, expected.inputs[0].counts);
         assert_eq!(outcome.inputs[0].lines, 1);
         assert_eq!(outcome.concluded.totals.findings, expected.concluded.totals.findings);
-        assert_eq!(outcome.concluded.tables.activity, expected.concluded.tables.activity);
+        assert_eq!(cells(&*outcome.concluded.tables.activity), cells(&*expected.concluded.tables.activity));
     }
 }

@@ -258,8 +258,7 @@ fn judge_with(rule: &Rule, token: &TokenSpec, record: &RecordSpec, context: Cont
     let signature = verifier.verify_batch(&[item]).pop().unwrap();
     let time = JudgedTime::of(&record);
     let verdict = verifier.verdict_at(&signature, time.map(|time| time.at));
-    let sha256 = parsed.fingerprint.hex();
-    let token = TokenFacts { token: parsed, signature, sha256 };
+    let token = TokenFacts { token: parsed, signature };
     let request =
         Request { host: record.host, method: record.method, path: record.path, ..Request::default() };
     let api = context.policy.and_then(|policy| policy.api_of(request).settings);
@@ -354,7 +353,7 @@ fn data_tenant<'a>(
     match raw {
         None => DataTenant::Absent,
         Some(raw) => match policy.resolve_tenant(&raw) {
-            Some(tenant) => DataTenant::Tenant(tenant),
+            Some(tenant) => DataTenant::Tenant(tenant.into()),
             None => DataTenant::Unresolved(raw.into()),
         },
     }

@@ -119,7 +119,11 @@ fn same_id(text: &str, id: &str) -> bool {
 /// A value as it is compared (rules.md 1.4): trimmed, GUIDs in lower case, addresses composed and in lower case.
 fn normal(text: &str) -> String {
     let text = text.trim();
-    if is_mail_like(text) { text.nfc().collect::<String>().to_lowercase() } else { entra::normal_guid(text).into_owned() }
+    if is_mail_like(text) {
+        text.nfc().collect::<String>().to_lowercase()
+    } else {
+        entra::normal_guid(text).into_owned()
+    }
 }
 
 /// True for what looks like an address or user name: `x@y`, `live.com#x`, or the `#EXT#` of guests.

@@ -34,9 +34,12 @@ fn check(facts: &Facts<'_>) -> Check {
         return Check::NotEvaluable(Reason::CLAIM_ABSENT);
     };
     let iat = UtcMicros::from_seconds(iat);
+    let at_issue = key.keys.presence(key.id, key.authority, iat);
+    if !matches!(at_issue, Presence::AbsentBefore | Presence::NoCoverage) {
+        return Check::Quiet;
+    }
     let at_use = key.keys.standing(key.id, key.authority, time.at);
-    let at_issue = key.keys.standing(key.id, key.authority, iat);
-    match (at_use.presence, at_issue.presence) {
+    match (at_use.presence, at_issue) {
         (Presence::AbsentBefore, Presence::AbsentBefore) => {}
         (Presence::NoCoverage, Presence::NoCoverage | Presence::AbsentBefore)
         | (Presence::AbsentBefore, Presence::NoCoverage) => return Check::NotEvaluable(Reason::NO_COVERAGE),
