@@ -12,7 +12,7 @@ pub use header::Header;
 use crate::codec::json::{self, JsonError};
 use crate::limits;
 use crate::redact::Fingerprint;
-use aws_lc_rs::digest;
+use sha2::{Digest as _, Sha256};
 
 /// A token value (without its scheme word), parsed once.
 #[derive(Debug)]
@@ -21,6 +21,9 @@ pub struct Token {
     pub form: Form,
     /// SHA-256 as the contract's section 7 defines `token_sha256`.
     pub fingerprint: Fingerprint,
+    /// SHA-256 of header, dot, payload, which most signatures are over; it is the fingerprint's beginning, so it costs
+    /// nothing. `None` where there are no three parts that decode.
+    pub signed_sha256: Option<[u8; 32]>,
     /// The header, or why there is none. `None` where the form has no header.
     pub header: Option<Result<Header, JsonError>>,
     /// The claims, or why there are none. `None` where the payload is missing, encrypted or undecodable.
@@ -31,9 +34,11 @@ impl Token {
     /// Takes a value apart. Never fails: every text has a form.
     pub fn parse(value: &str) -> Self {
         let form = Form::of(value);
-        let fingerprint = form::fingerprint(value, &form);
-        let fingerprint = fingerprint.unwrap_or_else(|| fingerprint_of(&[value.as_bytes()]));
-        let mut token = Self { form, fingerprint, header: None, claims: None };
+        let (signed_sha256, fingerprint) = match form::digests(value, &form) {
+            Some((signed, whole)) => (Some(signed), whole),
+            None => (None, Fingerprint(Sha256::digest(value).into())),
+        };
+        let mut token = Self { form, fingerprint, signed_sha256, header: None, claims: None };
         match &token.form {
             Form::Jws(jws) => {
                 token.header = jws.header.decoded().map(read_header);
@@ -70,21 +75,20 @@ fn read_claims(bytes: &[u8]) -> Result<Claims, JsonError> {
     json::parse_object(&mut bytes.to_vec(), limits::TOKEN_JSON_DEPTH_MAX).map(Claims::new)
 }
 
-/// SHA-256 over some pieces in a row.
-fn fingerprint_of(pieces: &[&[u8]]) -> Fingerprint {
-    let mut context = digest::Context::new(&digest::SHA256);
-    for piece in pieces {
-        context.update(piece);
-    }
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(context.finish().as_ref());
-    Fingerprint(bytes)
+/// SHA-256 of the signed part, and of it with a dot and the decoded signature behind it, for which it is hashed once.
+fn digests_of(signed: &[u8], signature: &[u8]) -> ([u8; 32], Fingerprint) {
+    let mut whole = Sha256::new_with_prefix(signed);
+    let signed = whole.clone().finalize().into();
+    whole.update(b".");
+    whole.update(signature);
+    (signed, Fingerprint(whole.finalize().into()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::codec::base64url::encode;
+    use aws_lc_rs::digest;
 
     #[test]
     fn the_fingerprint_covers_the_decoded_signature() {
@@ -96,6 +100,8 @@ mod tests {
         assert_ne!(a.fingerprint, b.fingerprint);
         let expected = digest::digest(&digest::SHA256, format!("{text}sig1").as_bytes());
         assert_eq!(a.fingerprint.hex(), crate::redact::hex(expected.as_ref()));
+        let expected = digest::digest(&digest::SHA256, text.trim_end_matches('.').as_bytes());
+        assert_eq!(a.signed_sha256.unwrap(), expected.as_ref());
         assert_eq!(a.claims().unwrap().audience.values(), ["x"]);
     }
 
