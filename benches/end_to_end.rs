@@ -59,6 +59,7 @@ fn audit(corpus: &Corpus) -> u64 {
         filters: Filters::default(),
         occurrences: true,
         activity: true,
+        portable: false,
     });
     let input = engine.input("logs/part.log", Arc::clone(&corpus.format));
     let (mut scratch, mut partial, mut rows) = (engine.scratch(), engine.partial(), Rows::default());

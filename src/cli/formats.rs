@@ -78,6 +78,7 @@ fn detect(files: &[String], formats: &FormatSet, listing: Listing) -> Outcome {
         filters: Filters::default(),
         occurrences: false,
         activity: false,
+        portable: false,
     };
     let inputs = pipeline::list(files).map_err(Failure::usage)?;
     let reports = pipeline::survey(&Engine::new(setup), formats, &inputs, &Options::default());

@@ -91,6 +91,8 @@ pub struct Setup {
     pub occurrences: bool,
     /// Whether to keep the activity table.
     pub activity: bool,
+    /// Whether to do without everything that only some processors have (`--portable`); the results are the same.
+    pub portable: bool,
 }
 
 /// A piece of an input.
@@ -166,6 +168,7 @@ pub struct Engine {
     expects_records: bool,
     occurrences: bool,
     activity: bool,
+    portable: bool,
     /// What is enforced where no policy says so.
     no_validation: Validation,
     memo: Arc<Memo<Arc<Entry>>>,
@@ -233,6 +236,7 @@ impl Engine {
             expects_records,
             occurrences: setup.occurrences,
             activity: setup.activity,
+            portable: setup.portable,
             no_validation: Validation::default(),
             memo: Arc::new(Memo::new(limits::MEMO_TOKENS_MAX)),
             next_partial: AtomicU64::new(0),
@@ -268,7 +272,8 @@ impl Engine {
     }
 
     fn verifier(&self) -> Verifier<'_> {
-        Verifier::new(self.keys.as_deref())
+        let verifier = Verifier::new(self.keys.as_deref());
+        if self.portable { verifier.portable() } else { verifier }
     }
 
     /// What is enforced where a record comes from: the input's gateway, else the one that the record names.

@@ -1,16 +1,18 @@
 //! A key in a form ready to verify with, and the one place that calls the crypto library.
 //!
-//! Everything above speaks to [`PreparedKey`]; another library takes its place by another [`Backend`], and tests compare
-//! the two.
+//! Everything above speaks to [`PreparedKey`]. What many signatures under one key share is made at the first of them and kept: an
+//! archive may hold many keys that no log ever names.
 
 use super::jwk::Curve;
 use super::jwk::Material;
 use super::jwk::Unusable;
+use super::rsa_x4::LaneKey;
 use crate::codec::algorithm::Algorithm;
 use aws_lc_rs::signature;
+use aws_lc_rs::signature::ParsedPublicKey;
 use aws_lc_rs::signature::RsaParameters;
 use aws_lc_rs::signature::RsaPublicKeyComponents;
-use aws_lc_rs::signature::UnparsedPublicKey;
+use std::sync::OnceLock;
 
 /// How a key and an algorithm go together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,16 +25,6 @@ pub enum Fit {
     Unverifiable,
 }
 
-/// Verifies one signature with material that is known to fit.
-pub trait Backend {
-    /// True if the signature over the message is right. Wrong lengths and damaged numbers are false, never a panic.
-    fn verify(algorithm: Algorithm, material: &Material, message: &[u8], signature: &[u8]) -> bool;
-}
-
-/// The backend that the tool uses.
-#[derive(Debug)]
-pub struct Ring;
-
 /// A key, looked at once, at load.
 #[derive(Clone, Debug)]
 pub struct PreparedKey {
@@ -40,6 +32,10 @@ pub struct PreparedKey {
     /// What stands in the way of verifying anything with it.
     unusable: Option<Unusable>,
     kty: KeyType,
+    /// The library's form of it for each algorithm, in the order of [`slot`]; `None` inside where the library refuses it.
+    parsed: [OnceLock<Option<ParsedPublicKey>>; 9],
+    /// Its form for four signatures at once.
+    lane_key: OnceLock<Option<Box<LaneKey>>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +63,7 @@ impl PreparedKey {
             "" => KeyType::Missing,
             _ => KeyType::Foreign,
         };
-        Self { material, unusable, kty }
+        Self { material, unusable, kty, parsed: Default::default(), lane_key: OnceLock::new() }
     }
 
     /// The public numbers.
@@ -117,42 +113,55 @@ impl PreparedKey {
         }
     }
 
-    /// True if the key verifies the signature (RFC 7515 section 5.2); false too where key and algorithm do not fit.
+    /// True if the key verifies the signature (RFC 7515 section 5.2); false too where key and algorithm do not fit. Wrong
+    /// lengths and damaged numbers are false, never a panic.
     pub fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
-        self.verify_with::<Ring>(algorithm, message, signature)
-    }
-
-    /// [`Self::verify`] with another crypto library.
-    pub fn verify_with<B: Backend>(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         self.fit(algorithm) == Fit::Fits
             && self.signature_bytes() == Some(signature.len())
-            && B::verify(algorithm, &self.material, message, signature)
+            && self.parsed(algorithm).is_some_and(|key| key.verify_sig(message, signature).is_ok())
+    }
+
+    /// The key for [`super::accepted`], which takes RS256 with RSA keys of the usual sizes and exponent.
+    pub fn lane_key(&self, algorithm: Algorithm) -> Option<&LaneKey> {
+        let Material::Rsa { modulus, exponent } = &self.material else { return None };
+        if algorithm != Algorithm::Rs256 || self.fit(algorithm) != Fit::Fits {
+            return None;
+        }
+        let key = self.lane_key.get_or_init(|| LaneKey::new(modulus, exponent).map(Box::new));
+        key.as_deref()
+    }
+
+    fn parsed(&self, algorithm: Algorithm) -> Option<&ParsedPublicKey> {
+        let parse = || match &self.material {
+            Material::Rsa { modulus, exponent } => {
+                let key = RsaPublicKeyComponents { n: modulus, e: exponent };
+                key.to_parsed_public_key(rsa_parameters(algorithm, modulus.len())?).ok()
+            }
+            Material::Ec { curve: Curve::P256, point } => {
+                ParsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point).ok()
+            }
+            Material::Ec { curve: Curve::P384, point } => {
+                ParsedPublicKey::new(&signature::ECDSA_P384_SHA384_FIXED, point).ok()
+            }
+            Material::Ed25519 { x } => ParsedPublicKey::new(&signature::ED25519, x).ok(),
+            Material::Other { .. } => None,
+        };
+        self.parsed.get(slot(algorithm))?.get_or_init(parse).as_ref()
     }
 }
 
-impl Backend for Ring {
-    fn verify(algorithm: Algorithm, material: &Material, message: &[u8], signature: &[u8]) -> bool {
-        match material {
-            Material::Rsa { modulus, exponent } => {
-                let key = RsaPublicKeyComponents { n: modulus, e: exponent };
-                rsa_parameters(algorithm, modulus.len())
-                    .is_some_and(|parameters| key.verify(parameters, message, signature).is_ok())
-            }
-            Material::Ec { curve: Curve::P256, point } => {
-                UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point)
-                    .verify(message, signature)
-                    .is_ok()
-            }
-            Material::Ec { curve: Curve::P384, point } => {
-                UnparsedPublicKey::new(&signature::ECDSA_P384_SHA384_FIXED, point)
-                    .verify(message, signature)
-                    .is_ok()
-            }
-            Material::Ed25519 { x } => {
-                UnparsedPublicKey::new(&signature::ED25519, x).verify(message, signature).is_ok()
-            }
-            Material::Other { .. } => false,
-        }
+/// The place of an algorithm among a key's parsed forms.
+fn slot(algorithm: Algorithm) -> usize {
+    match algorithm {
+        Algorithm::Rs256 => 0,
+        Algorithm::Rs384 => 1,
+        Algorithm::Rs512 => 2,
+        Algorithm::Ps256 => 3,
+        Algorithm::Ps384 => 4,
+        Algorithm::Ps512 => 5,
+        Algorithm::Es256 => 6,
+        Algorithm::Es384 => 7,
+        Algorithm::EdDsa => 8,
     }
 }
 
@@ -236,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn ring_takes_every_size_that_is_called_fitting() {
+    fn the_library_takes_every_size_that_is_called_fitting() {
         for file in ["1024", "8192"] {
             let (material, signature) = crate::keys::testing::openssl_signature(file);
             let key = PreparedKey::new(material, "RSA");

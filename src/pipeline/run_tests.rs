@@ -41,6 +41,7 @@ fn engine() -> Engine {
         filters,
         occurrences: true,
         activity: true,
+        portable: false,
     })
 }
 

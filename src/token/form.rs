@@ -1,6 +1,6 @@
 //! What kind of text a token value is: JWS, JWE, cut, or opaque (RFC 7515 section 3.1, RFC 7516 section 3.1).
 
-use super::fingerprint_of;
+use super::digests_of;
 use crate::codec::base64url::{self, Spelling};
 use crate::codec::json::{self, Parser};
 use crate::limits;
@@ -76,11 +76,11 @@ impl Jws {
         value.get(..self.payload.range.end).unwrap_or_default().as_bytes()
     }
 
-    /// The fingerprint of three parts that decode, JSON or not.
-    fn fingerprint(&self, value: &str) -> Option<Fingerprint> {
+    /// The digests of three parts that decode, JSON or not.
+    fn digests(&self, value: &str) -> Option<([u8; 32], Fingerprint)> {
         let decodes = |segment: &Segment| segment.spelling != Spelling::Invalid;
         let signature = self.signature_bytes().filter(|_| decodes(&self.header) && decodes(&self.payload))?;
-        Some(fingerprint_of(&[self.signed(value), b".", signature]))
+        Some(digests_of(self.signed(value), signature))
     }
 }
 
@@ -119,12 +119,13 @@ impl Decoded {
     }
 }
 
-/// The fingerprint of three parts that decode, whatever they begin like; `None` for every other value.
-pub(super) fn fingerprint(value: &str, form: &Form) -> Option<Fingerprint> {
+/// SHA-256 of the signed part and the fingerprint of three parts that decode, whatever they begin like; `None` for every
+/// other value.
+pub(super) fn digests(value: &str, form: &Form) -> Option<([u8; 32], Fingerprint)> {
     match form {
-        Form::Jws(jws) => jws.fingerprint(value),
+        Form::Jws(jws) => jws.digests(value),
         Form::Opaque if memchr::memchr_iter(b'.', value.as_bytes()).take(3).count() == 2 => {
-            Jws::read(value, &mut Decoded::default()).fingerprint(value)
+            Jws::read(value, &mut Decoded::default()).digests(value)
         }
         _ => None,
     }

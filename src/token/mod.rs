@@ -12,9 +12,9 @@ pub use header::Header;
 use crate::codec::json::{JsonError, Object, Parser};
 use crate::limits;
 use crate::redact::Fingerprint;
-use aws_lc_rs::digest;
 use form::Decoded;
 use self_cell::{MutBorrow, self_cell};
+use sha2::{Digest as _, Sha256};
 use std::fmt;
 
 /// A token value (without its scheme word), parsed once.
@@ -23,6 +23,9 @@ pub struct Token {
     pub form: Form,
     /// SHA-256 as the contract's section 7 defines `token_sha256`.
     pub fingerprint: Fingerprint,
+    /// SHA-256 of header, dot, payload, which most signatures are over; it is the fingerprint's beginning, so it costs
+    /// nothing. `None` where there are no three parts that decode.
+    pub signed_sha256: Option<[u8; 32]>,
     parts: OwnedParts,
 }
 
@@ -58,8 +61,10 @@ impl Token {
     pub fn parse_with(value: &str, parser: &mut Parser) -> Self {
         let mut decoded = Decoded::default();
         let form = Form::of(value, &mut decoded);
-        let fingerprint = form::fingerprint(value, &form);
-        let fingerprint = fingerprint.unwrap_or_else(|| fingerprint_of(&[value.as_bytes()]));
+        let (signed_sha256, fingerprint) = match form::digests(value, &form) {
+            Some((signed, whole)) => (Some(signed), whole),
+            None => (None, Fingerprint(Sha256::digest(value).into())),
+        };
         // A cut payload is judged only if it is whole JSON by luck of the cut.
         let by_luck = matches!(form, Form::Truncated { .. });
         let Decoded { bytes, header, payload } = decoded;
@@ -71,7 +76,7 @@ impl Token {
             let claims = payload.map(|(_, length)| object(parser, rest, length).map(Claims::new));
             Parts { header, claims: claims.filter(|claims| claims.is_ok() || !by_luck) }
         });
-        Self { form, fingerprint, parts }
+        Self { form, fingerprint, signed_sha256, parts }
     }
 
     /// The claims, if they could be read.
@@ -100,21 +105,20 @@ fn object<'t>(parser: &mut Parser, text: &'t mut [u8], length: usize) -> Result<
     parser.object(text, length, limits::TOKEN_JSON_DEPTH_MAX)
 }
 
-/// SHA-256 over some pieces in a row.
-fn fingerprint_of(pieces: &[&[u8]]) -> Fingerprint {
-    let mut context = digest::Context::new(&digest::SHA256);
-    for piece in pieces {
-        context.update(piece);
-    }
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(context.finish().as_ref());
-    Fingerprint(bytes)
+/// SHA-256 of the signed part, and of it with a dot and the decoded signature behind it, for which it is hashed once.
+fn digests_of(signed: &[u8], signature: &[u8]) -> ([u8; 32], Fingerprint) {
+    let mut whole = Sha256::new_with_prefix(signed);
+    let signed = whole.clone().finalize().into();
+    whole.update(b".");
+    whole.update(signature);
+    (signed, Fingerprint(whole.finalize().into()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::codec::base64url::encode;
+    use aws_lc_rs::digest;
 
     #[test]
     fn the_fingerprint_covers_the_decoded_signature() {
@@ -126,6 +130,8 @@ mod tests {
         assert_ne!(a.fingerprint, b.fingerprint);
         let expected = digest::digest(&digest::SHA256, format!("{text}sig1").as_bytes());
         assert_eq!(a.fingerprint.hex(), crate::redact::hex(expected.as_ref()));
+        let expected = digest::digest(&digest::SHA256, text.trim_end_matches('.').as_bytes());
+        assert_eq!(a.signed_sha256.unwrap(), expected.as_ref());
         assert_eq!(a.claims().unwrap().audience.values(), ["x"]);
         assert!(!format!("{a:?}").contains("aud"));
     }

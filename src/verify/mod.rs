@@ -3,6 +3,7 @@
 mod confusion;
 mod embedded;
 mod graph;
+mod lanes;
 mod memo;
 #[cfg(test)]
 mod tests;

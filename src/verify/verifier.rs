@@ -5,6 +5,7 @@ use super::Verdict;
 use super::confusion;
 use super::embedded;
 use super::graph;
+use super::lanes::Lanes;
 use crate::codec::algorithm::Algorithm;
 use crate::codec::base64url;
 use crate::codec::base64url::Spelling;
@@ -12,6 +13,7 @@ use crate::keys::Authority;
 use crate::keys::Fit;
 use crate::keys::KeyHistory;
 use crate::keys::KeyId;
+use crate::keys::LaneJob;
 use crate::keys::PreparedKey;
 use crate::time::UtcMicros;
 use crate::token::Claims;
@@ -20,6 +22,8 @@ use crate::token::Header;
 use crate::token::Jws;
 use crate::token::Token;
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Bytes of a 2048-bit signature: what RS and PS are taken to demand where no key is named.
 const RSA_BYTES_EXPECTED: usize = 256;
@@ -41,17 +45,47 @@ pub struct VerifyItem<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Verifier<'k> {
     history: Option<&'k KeyHistory>,
+    /// Whether signatures may share the lanes of a vector.
+    lanes: bool,
 }
 
 impl<'k> Verifier<'k> {
     /// Without a history, every signature that would need a key is [`Verdict::NotCovered`].
     pub fn new(history: Option<&'k KeyHistory>) -> Self {
-        Self { history }
+        Self { history, lanes: true }
+    }
+
+    /// The same, with nothing but the library: slower, and the same verdicts.
+    #[must_use]
+    pub fn portable(self) -> Self {
+        Self { lanes: false, ..self }
     }
 
     /// The verdict on each item, in their order.
     pub fn verify_batch(&self, batch: &[VerifyItem<'_>]) -> Vec<Signature> {
-        batch.iter().map(|item| self.verify(item)).collect()
+        let mut authorities = HashMap::new();
+        let mut all: Vec<(Signature, Option<Open<'_>>)> =
+            batch.iter().map(|item| self.look(item, &mut authorities)).collect();
+        if let Some(history) = self.history.filter(|_| self.lanes) {
+            let mut lanes = Lanes::new();
+            for (at, (_, open)) in all.iter().enumerate() {
+                if let Some((key, job)) = open.as_ref().and_then(|open| open.lane_job(history)) {
+                    lanes.offer((at, key), job);
+                }
+            }
+            for (at, key) in lanes.accepted() {
+                if let Some((_, Some(open))) = all.get_mut(at) {
+                    open.signed.accepted = Some(key);
+                }
+            }
+        }
+        let judged = all.into_iter().map(|(mut found, open)| {
+            if let Some(open) = open {
+                self.judge_signature(&open, &mut found);
+            }
+            found
+        });
+        judged.collect()
     }
 
     /// The verdict on one use, whose time decides where the token names none (`by_request`).
@@ -75,17 +109,24 @@ impl<'k> Verifier<'k> {
         signed.first_valid(history, &keys).map(|(key, _)| key)
     }
 
-    fn verify(self, item: &VerifyItem<'_>) -> Signature {
+    /// What can be said of an item before any key is asked, and what is left open.
+    fn look<'a>(
+        self,
+        item: &VerifyItem<'a>,
+        authorities: &mut Authorities<'a>,
+    ) -> (Signature, Option<Open<'a>>) {
         let token = item.token;
         let iss = token.claims().and_then(|claims| claims.iss.as_deref());
-        let authority = self.history.zip(iss).and_then(|(history, iss)| history.authority(iss));
+        let authority = self.history.zip(iss).and_then(|(history, iss)| {
+            authorities.entry(iss).or_insert_with(|| history.authority(iss)).clone()
+        });
         let named = match (self.history, &authority, token.header()) {
             (Some(history), Some(authority), Some(header)) => {
                 history.named(authority, header.kid.as_deref(), header.x5t.as_deref())
             }
             _ => Vec::new(),
         };
-        let mut signature = Signature {
+        let mut found = Signature {
             verdict: Verdict::Malformed,
             by_request: false,
             key: None,
@@ -94,77 +135,77 @@ impl<'k> Verifier<'k> {
             confusion: None,
             embedded_key_verifies: None,
         };
+        let mut open = None;
         match &token.form {
-            Form::Truncated { .. } => signature.verdict = Verdict::Truncated,
-            Form::Opaque | Form::FiveParts { .. } => signature.verdict = Verdict::Opaque,
-            Form::Jwe { .. } => signature.verdict = Verdict::Encrypted,
+            Form::Truncated { .. } => found.verdict = Verdict::Truncated,
+            Form::Opaque | Form::FiveParts { .. } => found.verdict = Verdict::Opaque,
+            Form::Jwe { .. } => found.verdict = Verdict::Encrypted,
             Form::Jws(jws) => {
                 if let (Some(header), Some(claims)) = (token.header(), token.claims()) {
-                    self.judge(item, jws, header, claims, &mut signature);
+                    open = self.judge(item, jws, header, claims, &mut found);
                 }
             }
         }
-        signature
+        (found, open)
     }
 
-    /// Judges three parts of which the first two could be read.
-    fn judge(
+    /// Judges three parts of which the first two could be read, up to the point where a key must be asked.
+    fn judge<'a>(
         self,
-        item: &VerifyItem<'_>,
-        jws: &Jws,
+        item: &VerifyItem<'a>,
+        jws: &'a Jws,
         header: &Header,
         claims: &Claims,
         found: &mut Signature,
-    ) {
-        let Some((bytes, whole)) = signature_bytes(item, jws) else { return };
+    ) -> Option<Open<'a>> {
+        let (bytes, whole) = signature_bytes(item, jws)?;
         found.embedded_key_verifies = embedded::verifies(header, jws.signed(item.value), &bytes);
         if header.is_unsigned() || (whole && bytes.is_empty()) {
             found.verdict = Verdict::Unsigned;
-            return;
+            return None;
         }
         let Some(algorithm) = header.alg.as_deref().and_then(Algorithm::parse) else {
             found.verdict = Verdict::UnsupportedAlg;
             found.confusion = self.confusion(jws.signed(item.value), &bytes, header, claims, found);
-            return;
+            return None;
         };
-        let fits = self.fits(&found.named, algorithm);
-        if fits.contains(&Fit::Unverifiable) && !fits.contains(&Fit::Fits) {
+        let fits = |wanted| self.keys(&found.named).any(|key| key.fit(algorithm) == wanted);
+        if fits(Fit::Unverifiable) && !fits(Fit::Fits) {
             found.verdict = Verdict::UnsupportedAlg;
-            return;
+            return None;
         }
         let wrong = self.judge_length(algorithm, bytes.len(), item.at_cut, &found.named);
-        if !whole && wrong != Some(Verdict::Truncated) {
-            return; // long enough, and yet it does not decode
-        }
-        if let Some(verdict) = wrong {
+        if let Some(verdict) = wrong.filter(|verdict| whole || *verdict == Verdict::Truncated) {
             found.verdict = verdict;
-            return;
+            return None;
         }
-        let signed = Signed::of(item.value, jws, header, algorithm, &bytes);
-        self.judge_signature(&signed, claims, found);
-    }
-
-    fn judge_signature(self, signed: &Signed<'_>, claims: &Claims, found: &mut Signature) {
+        // Long enough, and yet it may not decode.
+        let signature = jws.signature_bytes()?;
         let near = near(claims);
         let (Some(history), Some(authority)) = (self.history, found.authority.as_deref()) else {
             found.verdict = Verdict::NotCovered;
-            return;
+            return None;
         };
-        let fallback;
         let candidates = if found.named.is_empty() {
-            fallback = history.fallback(authority, signed.algorithm, near);
-            &fallback
+            history.fallback(authority, algorithm, near)
         } else {
-            &found.named
+            found.named.clone()
         };
-        if let Some((key, verdict)) = signed.first_valid(history, candidates) {
+        let signed = Signed::of(item.value, jws, header, algorithm, signature);
+        Some(Open { signed, sha256: item.token.signed_sha256.as_ref(), candidates, near })
+    }
+
+    /// Asks the keys.
+    fn judge_signature(self, open: &Open<'_>, found: &mut Signature) {
+        let Some(history) = self.history else { return };
+        if let Some((key, verdict)) = open.signed.first_valid(history, &open.candidates) {
             found.verdict = verdict;
             found.key = Some(key);
         } else if !found.named.is_empty() {
             found.verdict = Verdict::Invalid;
         } else {
-            found.by_request = near.is_none();
-            found.verdict = self.coverage(Some(authority), near);
+            found.by_request = open.near.is_none();
+            found.verdict = self.coverage(found.authority.as_deref(), open.near);
         }
     }
 
@@ -177,26 +218,22 @@ impl<'k> Verifier<'k> {
         at_cut: bool,
         named: &[KeyId],
     ) -> Option<Verdict> {
-        let expected: Vec<usize> = match (algorithm.signature_bytes(), self.history) {
-            (Some(fixed), _) => vec![fixed],
-            (None, Some(history)) => {
-                let keys = named.iter().map(|id| &history.key(*id).prepared);
-                let fitting = keys.filter(|key| key.fit(algorithm) == Fit::Fits);
-                fitting.filter_map(PreparedKey::signature_bytes).collect()
-            }
-            (None, None) => Vec::new(),
+        let fixed = algorithm.signature_bytes();
+        let expected = || {
+            let fitting = self.keys(named).filter(|key| fixed.is_none() && key.fit(algorithm) == Fit::Fits);
+            fixed.into_iter().chain(fitting.filter_map(PreparedKey::signature_bytes))
         };
-        let shortest = expected.iter().min().copied().unwrap_or(RSA_BYTES_EXPECTED);
+        let shortest = expected().min();
         let shows_a_cut = at_cut || (algorithm.is_rsa() && bytes < RSA_BYTES_MIN);
-        if bytes < shortest && shows_a_cut {
+        if bytes < shortest.unwrap_or(RSA_BYTES_EXPECTED) && shows_a_cut {
             return Some(Verdict::Truncated);
         }
-        (!expected.is_empty() && !expected.contains(&bytes)).then_some(Verdict::Invalid)
+        (shortest.is_some() && expected().all(|length| length != bytes)).then_some(Verdict::Invalid)
     }
 
-    fn fits(self, named: &[KeyId], algorithm: Algorithm) -> Vec<Fit> {
-        let keys = self.history.into_iter().flat_map(|history| named.iter().map(|id| history.key(*id)));
-        keys.map(|key| key.prepared.fit(algorithm)).collect()
+    /// The named keys.
+    fn keys(self, named: &[KeyId]) -> impl Iterator<Item = &'k PreparedKey> {
+        self.history.into_iter().flat_map(|history| named.iter().map(|id| &history.key(*id).prepared))
     }
 
     /// Whether the archive has an opinion about an instant.
@@ -225,30 +262,65 @@ impl<'k> Verifier<'k> {
     }
 }
 
+/// The authority of each issuer that a batch names.
+type Authorities<'a> = HashMap<&'a str, Option<Arc<Authority>>>;
+
+/// What only a key can decide about an item.
+struct Open<'a> {
+    signed: Signed<'a>,
+    /// SHA-256 of the plain spelling.
+    sha256: Option<&'a [u8; 32]>,
+    /// Whom to ask, in order.
+    candidates: Vec<KeyId>,
+    /// The instant that stands for the token.
+    near: Option<UtcMicros>,
+}
+
+impl<'a> Open<'a> {
+    /// The question for the lanes: whether the first candidate that they take verifies the plain spelling.
+    fn lane_job<'j>(&self, history: &'j KeyHistory) -> Option<(KeyId, LaneJob<'j>)>
+    where
+        'a: 'j,
+    {
+        let digest = self.sha256?;
+        let signature = self.signed.signature;
+        self.candidates.iter().find_map(|id| {
+            let key = &history.key(*id).prepared;
+            let long_enough = key.signature_bytes() == Some(signature.len());
+            let key = key.lane_key(self.signed.algorithm).filter(|_| long_enough)?;
+            Some((*id, LaneJob { key, digest, signature }))
+        })
+    }
+}
+
 /// What is verified, in the spellings in which it may have been signed.
 struct Signed<'a> {
     algorithm: Algorithm,
     plain: &'a [u8],
     hashed_nonce: Option<Vec<u8>>,
     signature: &'a [u8],
+    /// A key of which it is known beforehand that it verifies the plain spelling.
+    accepted: Option<KeyId>,
 }
 
 impl<'a> Signed<'a> {
     fn of(value: &'a str, jws: &Jws, header: &Header, algorithm: Algorithm, signature: &'a [u8]) -> Self {
         let hashed_nonce = graph::signed_with_hashed_nonce(value, jws, header);
-        Self { algorithm, plain: jws.signed(value), hashed_nonce, signature }
+        Self { algorithm, plain: jws.signed(value), hashed_nonce, signature, accepted: None }
     }
 
     /// The first key that verifies it: as it stands, else with the nonce hashed.
     fn first_valid(&self, history: &KeyHistory, keys: &[KeyId]) -> Option<(KeyId, Verdict)> {
-        let verified_by = |message: &[u8]| {
-            let verifies =
-                |id: &&KeyId| history.key(**id).prepared.verify(self.algorithm, message, self.signature);
-            keys.iter().find(verifies).copied()
+        let verifies = |id: KeyId, message: &[u8]| {
+            history.key(id).prepared.verify(self.algorithm, message, self.signature)
         };
-        let plain = verified_by(self.plain).map(|key| (key, Verdict::Valid));
-        plain
-            .or_else(|| verified_by(self.hashed_nonce.as_deref()?).map(|key| (key, Verdict::ValidGraphNonce)))
+        let mut ids = keys.iter().copied();
+        if let Some(key) = ids.find(|id| self.accepted == Some(*id) || verifies(*id, self.plain)) {
+            return Some((key, Verdict::Valid));
+        }
+        let hashed = self.hashed_nonce.as_deref()?;
+        let key = keys.iter().copied().find(|id| verifies(*id, hashed))?;
+        Some((key, Verdict::ValidGraphNonce))
     }
 }
 

@@ -84,6 +84,7 @@ impl Corpus {
             filters: Filters::default(),
             occurrences: true,
             activity: true,
+            portable: false,
         })
     }
 }

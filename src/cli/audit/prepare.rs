@@ -75,6 +75,7 @@ impl Prepared {
             filters: self.given.filters.clone(),
             occurrences: !args.output.no_occurrences,
             activity: !args.output.no_activity,
+            portable: args.run.portable,
         }
     }
 }
