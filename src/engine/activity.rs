@@ -2,11 +2,10 @@
 
 use super::names::{Name, Translation};
 use super::order::Seen;
+use super::places::{Places, index};
 use super::tokens::{TokenNumber, TokenSummary};
 use crate::facts::Outcome;
 use crate::time::UtcMicros;
-use hashbrown::{DefaultHashBuilder, HashTable};
-use std::hash::BuildHasher as _;
 
 /// A combination of the activity table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -47,8 +46,7 @@ pub(super) struct ActivityRow {
 /// All rows, and their places by key.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
-    hasher: DefaultHashBuilder,
-    places: HashTable<u32>,
+    places: Places,
     rows: Vec<ActivityRow>,
 }
 
@@ -68,25 +66,23 @@ impl Activity {
 
     /// Adds to a row; gives its place.
     fn add(&mut self, row: ActivityRow) -> u32 {
-        let Self { hasher, places, rows } = self;
-        let key_at =
-            |place: &u32| usize::try_from(*place).ok().and_then(|at| rows.get(at)).map(|row| row.key);
-        let hash = hasher.hash_one(row.key);
-        if let Some(place) = places.find(hash, |place| key_at(place) == Some(row.key)).copied() {
+        let hash = self.places.hash(&row.key);
+        let same = |at: usize| self.rows.get(at).is_some_and(|known| known.key == row.key);
+        if let Some(place) = self.places.find(hash, same) {
             if let Some(known) = self.row_mut(place) {
                 known.count += row.count;
                 known.seen.merge(row.seen);
             }
             return place;
         }
-        let place = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-        places.insert_unique(hash, place, |place| key_at(place).map_or(0, |key| hasher.hash_one(key)));
-        rows.push(row);
+        let place = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
+        self.places.insert(hash, place);
+        self.rows.push(row);
         place
     }
 
     fn row_mut(&mut self, place: u32) -> Option<&mut ActivityRow> {
-        self.rows.get_mut(usize::try_from(place).ok()?)
+        self.rows.get_mut(index(place))
     }
 
     /// All rows in the order in which they were first seen.

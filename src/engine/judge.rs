@@ -11,9 +11,9 @@ use super::tokens::{TokenNames, TokenNumber, TokenSummary};
 use super::write::{self, Place, Seat, Tokens};
 use super::{Engine, Input, Partial, Rows};
 use crate::entra;
-use crate::facts::{DataTenant, Facts, JudgedTime, Outcome};
+use crate::facts::{Context, DataTenant, Facts, JudgedTime, Outcome, Position, TokenFacts};
 use crate::findings::finding_id;
-use crate::policy::{ApiMatch, Request, Stage};
+use crate::policy::{ApiMatch, ApiSettings, Request, Stage, Validation};
 use crate::record::{Presence, Record};
 use crate::redact::Secrets;
 use crate::rules::kit::{Check, Evidence, Severity};
@@ -50,8 +50,6 @@ impl Engine {
         let api = self.policy.as_ref().map(|policy| policy.api_of(request));
         let settings = api.and_then(|api| api.settings);
         let name = settings.map(|settings| settings.name.as_str());
-        // Tokens that the worker has not counted in this partial yet.
-        let mut counted: Vec<(usize, TokenNumber)> = Vec::new();
         let tokens = Tokens { front, slots };
         if !self.keeps(record, time, gateway, name, tokens) {
             partial.counts.filtered += 1;
@@ -59,54 +57,63 @@ impl Engine {
         }
         let place = Place::new(partial, scanned, tokens, time, seat, name);
         self.count_record(record, time, api, &place, partial);
-        let data_tenant = self.data_tenant(record, settings, request);
-        let outcome = Outcome::of(record.status, record.location);
-        let validation = self.validation(input, record.gateway);
         let authorizes_on = settings.and_then(|settings| settings.authorizes_on.as_deref());
-        let principal = authorizes_on.and_then(|role| role_of(record, role));
-        let mut not_evaluable = false;
+        let shared = Shared {
+            record,
+            position: scanned.position,
+            time,
+            outcome: Outcome::of(record.status, record.location),
+            gateway,
+            api: settings,
+            validation: self.validation(input, record.gateway),
+            principal: authorizes_on.and_then(|role| role_of(record, role)),
+            data_tenant: self.data_tenant(record, settings, request),
+        };
         let rows_before = rows.occurrences.len();
-        let mut seen = HashSet::new();
-        for (slot, entry) in tokens.each() {
-            // Two spellings of one token are one use.
-            let repeated = slots.len() > 1 && !seen.insert(entry.facts.token.fingerprint);
-            if repeated || (self.filters_tokens && !entry::passes(&self.filters, &entry.facts)) {
-                continue;
-            }
-            let verdict = self.verdict(&entry.facts.signature, time);
-            let facts = Facts {
-                record,
-                position: scanned.position,
-                time,
-                outcome,
-                gateway,
-                api: settings,
-                validation,
-                principal,
-                data_tenant: &data_tenant,
-                token: &entry.facts,
-                verdict,
-                context: self.context(),
-            };
-            let known = front.counted(slot, partial.id);
-            let token = self.count_use(&facts, entry, known, &place, partial);
-            if known.is_none() {
-                counted.push((slot, token));
-            }
-            let uses = Use { facts: &facts, entry, token, place: &place };
-            not_evaluable |= self.run_rules(&uses, partial, rows);
-        }
-        if not_evaluable {
-            place.coverage(partial).not_evaluable += 1;
-        }
+        let new = self.judge_uses(&shared, tokens, &place, partial, rows);
         if let Some(mine) = rows.occurrences.get_mut(rows_before..)
             && mine.len() > 1
         {
             mine.sort_by(|a, b| (&a.rule, a.token).cmp(&(&b.rule, b.token)));
         }
-        for (slot, token) in counted {
+        for (slot, token) in new {
             front.note(slot, partial.id, token);
         }
+    }
+
+    /// Judges the uses of a record's tokens. Gives the slots of those that the worker had not counted in this partial
+    /// yet, and their numbers.
+    fn judge_uses(
+        &self,
+        shared: &Shared<'_>,
+        tokens: Tokens<'_>,
+        place: &Place<'_>,
+        partial: &mut Partial,
+        rows: &mut Rows,
+    ) -> Vec<(usize, TokenNumber)> {
+        let mut new = Vec::new();
+        let mut not_evaluable = false;
+        let mut seen = HashSet::new();
+        for (slot, entry) in tokens.each() {
+            // Two spellings of one token are one use.
+            let repeated = tokens.slots.len() > 1 && !seen.insert(entry.facts.token.fingerprint);
+            if repeated || (self.filters_tokens && !entry::passes(&self.filters, &entry.facts)) {
+                continue;
+            }
+            let verdict = self.verdict(&entry.facts.signature, shared.time);
+            let facts = shared.with(&entry.facts, verdict, self.context());
+            let known = tokens.front.counted(slot, partial.id);
+            let token = self.count_use(&facts, entry, known, place, partial);
+            if known.is_none() {
+                new.push((slot, token));
+            }
+            let uses = Use { facts: &facts, entry, token, place };
+            not_evaluable |= self.run_rules(&uses, partial, rows);
+        }
+        if not_evaluable {
+            place.coverage(partial).not_evaluable += 1;
+        }
+        new
     }
 
     /// The verdict at a request; only where the token names no time does it depend on the request's.
@@ -144,7 +151,7 @@ impl Engine {
     fn data_tenant<'r>(
         &self,
         record: &Record<'r>,
-        settings: Option<&crate::policy::ApiSettings>,
+        settings: Option<&ApiSettings>,
         request: Request<'_>,
     ) -> DataTenant<'r> {
         let Some(policy) = &self.policy else {
@@ -364,6 +371,38 @@ impl Engine {
             && severity >= self.filters.min_severity.unwrap_or(severity)
         {
             rows.occurrences.push(write::occurrence(&finding.id, rule, severity, facts, place, names));
+        }
+    }
+}
+
+/// What all uses of a record have in common.
+struct Shared<'a> {
+    record: &'a Record<'a>,
+    position: Position<'a>,
+    time: Option<JudgedTime>,
+    outcome: Outcome,
+    gateway: Option<&'a str>,
+    api: Option<&'a ApiSettings>,
+    validation: &'a Validation,
+    principal: Option<&'a str>,
+    data_tenant: DataTenant<'a>,
+}
+
+impl<'a> Shared<'a> {
+    fn with(&'a self, token: &'a TokenFacts, verdict: Verdict, context: Context<'a>) -> Facts<'a> {
+        Facts {
+            record: self.record,
+            position: self.position,
+            time: self.time,
+            outcome: self.outcome,
+            gateway: self.gateway,
+            api: self.api,
+            validation: self.validation,
+            principal: self.principal,
+            data_tenant: &self.data_tenant,
+            token,
+            verdict,
+            context,
         }
     }
 }

@@ -13,6 +13,7 @@ mod lines;
 mod names;
 mod order;
 mod partial;
+mod places;
 mod problems;
 mod saved;
 mod scan;

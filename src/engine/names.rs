@@ -1,8 +1,8 @@
 //! Texts of a partial by number, so that keys are small and a repeated text is stored once.
 
 use super::distinct;
-use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
-use std::hash::BuildHasher as _;
+use super::places::{Places, index};
+use hashbrown::HashMap;
 use std::num::NonZeroU32;
 
 /// A text of [`Names`]. Never zero, so that an optional one takes no more room.
@@ -13,7 +13,7 @@ pub(super) struct Name(NonZeroU32);
 impl Name {
     /// Place among the texts.
     fn at(self) -> usize {
-        usize::try_from(self.0.get() - 1).unwrap_or(usize::MAX)
+        index(self.0.get() - 1)
     }
 
     fn from_place(at: usize) -> Self {
@@ -25,8 +25,7 @@ impl Name {
 /// Numbered texts. Numbers differ between partials: [`Names::absorb`] translates.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    hasher: DefaultHashBuilder,
-    table: HashTable<Name>,
+    places: Places,
     /// All texts, one behind the other.
     texts: String,
     /// Where each of them ends.
@@ -40,21 +39,20 @@ pub(super) struct Names {
 impl Names {
     /// The number of a text; allocates only for a new one.
     pub(super) fn id(&mut self, text: &str) -> Name {
-        let hash = self.hasher.hash_one(text);
+        let hash = self.places.hash(text);
         if let Some(id) = self.find(hash, text) {
             return id;
         }
         let id = Name::from_place(self.ends.len());
         self.texts.push_str(text);
         self.ends.push(self.texts.len());
-        let Self { hasher, table, texts, ends, .. } = self;
-        table.insert_unique(hash, id, |id| hasher.hash_one(text_of(texts, ends, *id)));
+        self.places.insert(hash, id.0.get() - 1);
         id
     }
 
     /// The number of a text that is known, and known to be left as it is by the redactor.
     pub(super) fn clean_id(&self, text: &str) -> Option<Name> {
-        self.find(self.hasher.hash_one(text), text).filter(|id| {
+        self.find(self.places.hash(text), text).filter(|id| {
             let (word, bit) = (id.at() / 64, id.at() % 64);
             self.clean.get(word).is_some_and(|bits| bits >> bit & 1 == 1)
         })
@@ -73,8 +71,9 @@ impl Names {
         id
     }
 
-    fn find(&self, hash: u64, text: &str) -> Option<Name> {
-        self.table.find(hash, |id| self.text(*id) == text).copied()
+    fn find(&self, hash: u32, text: &str) -> Option<Name> {
+        let place = self.places.find(hash, |at| self.text(Name::from_place(at)) == text)?;
+        Some(Name::from_place(index(place)))
     }
 
     /// The text of a number.

@@ -4,13 +4,12 @@ use super::distinct::Distinct;
 use super::entry::Entry;
 use super::names::{self, Name, Names, Translation};
 use super::order::{FirstTen, Seen};
+use super::places::{Places, index};
 use crate::limits;
 use crate::redact::{Fingerprint, Secrets};
 use crate::token::{Claims, Kind, Version};
 use crate::verify::Verdict;
-use hashbrown::{DefaultHashBuilder, HashTable};
 use std::borrow::Cow;
-use std::hash::BuildHasher as _;
 
 /// A token of a partial by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -20,7 +19,7 @@ pub(super) struct TokenNumber(pub(super) u32);
 impl TokenNumber {
     /// Place among the tokens.
     pub(super) fn at(self) -> usize {
-        usize::try_from(self.0).unwrap_or(usize::MAX)
+        index(self.0)
     }
 }
 
@@ -225,8 +224,7 @@ fn list(items: &[&str], secrets: &Secrets<'_>, names: &mut Names) -> Name {
 /// The tokens by number, and their numbers by fingerprint.
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
-    hasher: DefaultHashBuilder,
-    numbers: HashTable<TokenNumber>,
+    places: Places,
     summaries: Vec<TokenSummary>,
 }
 
@@ -238,23 +236,16 @@ impl Tokens {
 
     /// The number of a token.
     pub(super) fn number(&self, fingerprint: Fingerprint) -> Option<TokenNumber> {
-        let hash = self.hasher.hash_one(fingerprint.0);
-        self.numbers
-            .find(hash, |number| self.get(*number).is_some_and(|it| it.fingerprint == fingerprint))
-            .copied()
+        let same = |at: usize| self.summaries.get(at).is_some_and(|token| token.fingerprint == fingerprint);
+        self.places.find(self.places.hash(&fingerprint.0), same).map(TokenNumber)
     }
 
     /// Adds a token that is not there yet.
     pub(super) fn push(&mut self, summary: TokenSummary) -> TokenNumber {
-        let number = TokenNumber(u32::try_from(self.summaries.len()).unwrap_or(u32::MAX));
-        let hash = self.hasher.hash_one(summary.fingerprint.0);
+        let number = u32::try_from(self.summaries.len()).unwrap_or(u32::MAX);
+        self.places.insert(self.places.hash(&summary.fingerprint.0), number);
         self.summaries.push(summary);
-        let Self { hasher, numbers, summaries } = self;
-        let rehash = |number: &TokenNumber| {
-            summaries.get(number.at()).map_or(0, |it| hasher.hash_one(it.fingerprint.0))
-        };
-        numbers.insert_unique(hash, number, rehash);
-        number
+        TokenNumber(number)
     }
 
     pub(super) fn get(&self, number: TokenNumber) -> Option<&TokenSummary> {

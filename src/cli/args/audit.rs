@@ -188,7 +188,7 @@ pub(in crate::cli) struct RunArgs {
     pub(in crate::cli) dry_run: bool,
     /// Use no CPU-specific code (same result)
     ///
-    /// Accepted so that command lines stay valid: the tool has no such code of its own yet.
+    /// Signatures and JSON fields are then left to the libraries alone: slower, for doubts about a processor.
     #[arg(long)]
     pub(in crate::cli) portable: bool,
 }
