@@ -12,7 +12,6 @@ use globset::GlobMatcher;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::collections::HashMap;
 
 /// A request in the form in which it is compared.
 #[derive(Debug)]
@@ -41,24 +40,37 @@ impl<'a> Compared<'a> {
 #[derive(Clone, Debug)]
 pub(super) enum NamePattern {
     Exact(String),
+    /// A glob that is a beginning and one star, as nearly all are.
+    Beginning(String),
     Glob(GlobMatcher),
 }
 
 impl NamePattern {
     pub(super) fn parse(text: &str) -> Result<Self, globset::Error> {
-        Ok(if folder::is_glob(text) { Self::Glob(folder::glob(text)?) } else { Self::Exact(text.to_owned()) })
+        if !folder::is_glob(text) {
+            return Ok(Self::Exact(text.to_owned()));
+        }
+        let glob = folder::glob(text)?;
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        let is_beginning = text.strip_suffix('*').is_some_and(|stem| stem.bytes().all(is_plain));
+        Ok(if is_beginning { Self::Beginning(text.to_owned()) } else { Self::Glob(glob) })
     }
 
-    fn matches(&self, name: &str) -> bool {
+    pub(super) fn matches(&self, name: &str) -> bool {
         match self {
             Self::Exact(exact) => exact == name,
+            // As in every glob of names, the star stays within one segment.
+            Self::Beginning(glob) => glob
+                .strip_suffix('*')
+                .and_then(|stem| name.strip_prefix(stem))
+                .is_some_and(|rest| !rest.contains('/')),
             Self::Glob(glob) => glob.is_match(name),
         }
     }
 
     fn text(&self) -> &str {
         match self {
-            Self::Exact(exact) => exact,
+            Self::Exact(text) | Self::Beginning(text) => text,
             Self::Glob(glob) => glob.glob().glob(),
         }
     }
@@ -142,7 +154,10 @@ impl Scope {
 
     /// Whether a request matches, and how specifically.
     pub(super) fn rank(&self, request: &Compared<'_>) -> Result<Rank, Miss> {
-        Ok(Rank { host: self.host_rank(request).ok_or(Miss::Host)?, ..self.rank_beside_host(request)? })
+        let host = self.host_rank(request).ok_or(Miss::Host)?;
+        let literal_bytes = self.literal_bytes(request).ok_or(Miss::Path)?;
+        let (route, gateway) = self.route_and_gateway(request)?;
+        Ok(Rank { host, literal_bytes, route, gateway })
     }
 
     fn host_rank(&self, request: &Compared<'_>) -> Option<HostRank> {
@@ -160,15 +175,16 @@ impl Scope {
         ranks.max()
     }
 
-    /// [`Scope::rank`] where the host is known to match.
-    fn rank_beside_host(&self, request: &Compared<'_>) -> Result<Rank, Miss> {
-        let literal_bytes = if self.paths.is_empty() {
-            0
-        } else {
-            let path = request.path.as_deref().ok_or(Miss::Path)?;
-            let matching = self.paths.iter().filter(|pattern| pattern.matches(path));
-            matching.map(PathPattern::literal_bytes).max().ok_or(Miss::Path)?
-        };
+    fn literal_bytes(&self, request: &Compared<'_>) -> Option<usize> {
+        if self.paths.is_empty() {
+            return Some(0);
+        }
+        let path = request.path.as_deref()?;
+        self.paths.iter().filter(|pattern| pattern.matches(path)).map(PathPattern::literal_bytes).max()
+    }
+
+    /// Whether route and gateway restrict the entry, where they let the request pass.
+    pub(super) fn route_and_gateway(&self, request: &Compared<'_>) -> Result<(bool, bool), Miss> {
         let gateway = !self.gateways.is_empty();
         if gateway {
             let name = request.gateway.ok_or(Miss::Gateway)?;
@@ -176,7 +192,7 @@ impl Scope {
                 return Err(Miss::Gateway);
             }
         }
-        Ok(Rank { host: HostRank::Any, literal_bytes, route: self.route_listed(request)?, gateway })
+        Ok((self.route_listed(request)?, gateway))
     }
 
     fn route_listed(&self, request: &Compared<'_>) -> Result<bool, Miss> {
@@ -219,77 +235,4 @@ impl Entry {
     pub(super) fn operation(&self, request: &Compared<'_>) -> Option<usize> {
         self.operations.iter().position(|operation| operation.matches(request))
     }
-}
-
-/// Entries by what their hosts are, so that a request looks only at those that can match.
-#[derive(Debug, Default)]
-pub(super) struct Matcher {
-    exact: HashMap<String, Vec<usize>>,
-    below: HashMap<String, Vec<usize>>,
-    any: Vec<usize>,
-}
-
-/// The winner of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Winner {
-    pub(super) entry: usize,
-    pub(super) ambiguous: bool,
-}
-
-impl Matcher {
-    /// For entries in byte order of their names.
-    pub(super) fn new(entries: &[Entry]) -> Self {
-        let mut matcher = Self::default();
-        for (index, entry) in entries.iter().enumerate() {
-            if entry.scope.hosts.is_empty() {
-                matcher.any.push(index);
-            }
-            for host in &entry.scope.hosts {
-                let list = match host {
-                    HostPattern::Exact(host) => matcher.exact.entry(host.clone()).or_default(),
-                    HostPattern::Below(suffix) => matcher.below.entry(suffix.clone()).or_default(),
-                };
-                if list.last() != Some(&index) {
-                    list.push(index);
-                }
-            }
-        }
-        matcher
-    }
-
-    /// The most specific entry: exact hosts first, then wildcards from the longest on, then entries without hosts.
-    pub(super) fn winner(&self, entries: &[Entry], request: &Compared<'_>) -> Option<Winner> {
-        if let Some(host) = request.host.as_deref() {
-            if let Some(winner) = self.exact.get(host).and_then(|list| best(list, entries, request)) {
-                return Some(winner);
-            }
-            if !self.below.is_empty() {
-                let dots = memchr::memchr_iter(b'.', host.as_bytes());
-                // A leading dot would leave no label for the wildcard.
-                let suffixes = dots.filter(|dot| *dot > 0).filter_map(|dot| host.get(dot + 1..));
-                for suffix in suffixes {
-                    if let Some(winner) = self.below.get(suffix).and_then(|list| best(list, entries, request))
-                    {
-                        return Some(winner);
-                    }
-                }
-            }
-        }
-        best(&self.any, entries, request)
-    }
-}
-
-/// The best of some entries; of equals the first, which has the byte-least name.
-fn best(list: &[usize], entries: &[Entry], request: &Compared<'_>) -> Option<Winner> {
-    let mut best: Option<(Rank, Winner)> = None;
-    for index in list {
-        let Some(entry) = entries.get(*index) else { continue };
-        let Ok(rank) = entry.scope.rank_beside_host(request) else { continue };
-        match &mut best {
-            Some((least, winner)) if *least == rank => winner.ambiguous = true,
-            Some((least, _)) if *least > rank => {}
-            _ => best = Some((rank, Winner { entry: *index, ambiguous: false })),
-        }
-    }
-    best.map(|(_, winner)| winner)
 }

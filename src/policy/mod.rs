@@ -30,6 +30,7 @@ mod entries;
 mod error;
 mod explain;
 mod folder;
+mod index;
 mod layers;
 mod located;
 mod matcher;
@@ -66,9 +67,9 @@ pub use watch::WatchEntry;
 
 use documents::Documents;
 use folder::Folder;
+use index::Matcher;
 use matcher::Compared;
 use matcher::Entry;
-use matcher::Matcher;
 use merge::KnownGateway;
 use merge::Watched;
 use pattern::PathPattern;

@@ -8,6 +8,12 @@ pub(super) const TENANT: &str = "{tenant}";
 
 /// A host as it is compared: lower case, without port, brackets and final dot.
 pub(super) fn normal_host(host: &str) -> Cow<'_, str> {
+    // Most hosts are logged as they are compared. No early end, so that the loop is a look-up a byte.
+    let odd = host.bytes().fold(false, |odd, byte| odd | matches!(byte, b':' | b'[' | b'A'..=b'Z'));
+    if odd { without_port(host) } else { Cow::Borrowed(host.strip_suffix('.').unwrap_or(host)) }
+}
+
+fn without_port(host: &str) -> Cow<'_, str> {
     let host = match host.strip_prefix('[') {
         Some(literal) => literal.split(']').next().unwrap_or(literal),
         None => match host.split_once(':') {
@@ -26,12 +32,23 @@ pub(super) fn normal_host(host: &str) -> Cow<'_, str> {
 
 /// A path as it is compared: percent-decoded once, then without dot segments. Borrowed where nothing changes.
 pub(super) fn normal_path(path: &str) -> Cow<'_, str> {
-    let path = path.split(['?', '#']).next().unwrap_or(path);
-    if !path.contains('%') && !path.contains("/.") {
-        return Cow::Borrowed(path);
-    }
-    let decoded = percent_decoded(path);
-    if decoded.contains("/.") { Cow::Owned(without_dot_segments(&decoded)) } else { decoded }
+    let Some(first) = memchr::memchr3(b'?', b'#', b'%', path.as_bytes()) else {
+        return without_dots(Cow::Borrowed(path));
+    };
+    let behind = path.as_bytes().get(first..).unwrap_or_default();
+    let end = memchr::memchr2(b'?', b'#', behind).map_or(path.len(), |end| first + end);
+    without_dots(percent_decoded(path.get(..end).unwrap_or(path)))
+}
+
+fn without_dots(path: Cow<'_, str>) -> Cow<'_, str> {
+    if has_dot_segment(&path) { Cow::Owned(without_dot_segments(&path)) } else { path }
+}
+
+/// True if a segment begins with a dot; most paths have no dot at all.
+fn has_dot_segment(path: &str) -> bool {
+    let bytes = path.as_bytes();
+    memchr::memchr_iter(b'.', bytes)
+        .any(|dot| dot.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&b'/'))
 }
 
 /// Escapes that are none (`%zz`) stay as they are; bytes that are not UTF-8 become U+FFFD.
@@ -149,6 +166,20 @@ pub(super) struct PathPattern {
     text: String,
     segments: Vec<Segment>,
     literal_bytes: usize,
+    /// Length of the leading segments that are literal, with their slashes.
+    key_bytes: usize,
+    behind_key: BehindKey,
+}
+
+/// What a pattern wants behind its [`PathPattern::key`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum BehindKey {
+    /// Nothing.
+    End,
+    /// Any segments, or none.
+    Anything,
+    /// What only a walk over the segments tells.
+    Segments,
 }
 
 impl PathPattern {
@@ -164,7 +195,22 @@ impl PathPattern {
         let segments = relative.split('/').map(Segment::parse).collect::<Result<Vec<_>, _>>()?;
         // A path without wildcard is the most specific there is.
         let literal_bytes = text.find(['*', '{']).unwrap_or(usize::MAX);
-        Ok(Self { text: text.to_owned(), segments, literal_bytes })
+        let literals = segments.iter().map_while(|segment| match segment {
+            Segment::Literal(text) => Some(text.len() + 1),
+            _ => None,
+        });
+        let (count, key_bytes) = literals.fold((0, 0), |(count, sum), length| (count + 1, sum + length));
+        let behind_key = match segments.get(count..).unwrap_or_default() {
+            [] => BehindKey::End,
+            wild if wild.iter().all(|segment| *segment == Segment::Any) => BehindKey::Anything,
+            _ => BehindKey::Segments,
+        };
+        Ok(Self { text: text.to_owned(), segments, literal_bytes, key_bytes, behind_key })
+    }
+
+    /// The leading segments that are literal; a path that matches begins with them and then ends or goes on with a slash.
+    pub(super) fn key(&self) -> &str {
+        self.text.get(..self.key_bytes).unwrap_or_default()
     }
 
     /// As written.
@@ -182,9 +228,20 @@ impl PathPattern {
         self.segments.iter().filter(|segment| **segment == Segment::Tenant).count()
     }
 
+    /// What it wants behind its key.
+    pub(super) fn behind_key(&self) -> BehindKey {
+        self.behind_key
+    }
+
     /// True if a path in its compared form matches.
     pub(super) fn matches(&self, path: &str) -> bool {
-        self.captured(path).is_some()
+        let Some(behind) = path.strip_prefix(self.key()) else { return false };
+        let is_whole = behind.starts_with('/') || (behind.is_empty() && !path.is_empty());
+        match self.behind_key {
+            BehindKey::End => behind.is_empty(),
+            BehindKey::Anything => is_whole,
+            BehindKey::Segments => is_whole && self.captured(path).is_some(),
+        }
     }
 
     /// The segment at `{tenant}` if a path in its compared form matches; empty where the pattern has none.

@@ -1,6 +1,7 @@
 //! What a header, cookie or query value says about tokens: a token, a mask, another scheme, or nothing.
 
 use super::Presence;
+use crate::codec::base64url;
 use crate::redact;
 
 /// Lengths at which loggers are known to cut, in bytes (contract section 4).
@@ -36,7 +37,11 @@ impl Found<'_> {
 
 /// True for what loggers write where there is no value.
 pub(crate) fn is_absent(text: &str) -> bool {
-    matches!(text.trim_ascii(), "" | "-" | "null")
+    match text.as_bytes() {
+        // Nearly every value begins like none of them.
+        [first, ..] if !matches!(first, b'-' | b'n') && !first.is_ascii_whitespace() => false,
+        _ => matches!(text.trim_ascii(), "" | "-" | "null"),
+    }
 }
 
 /// Reads a value that may hold several credentials, joined by commas.
@@ -48,7 +53,7 @@ pub(super) fn read<'t>(value: &'t str, hashes_are_masks: bool, found: &mut impl 
     loop {
         let end = first_end(rest);
         let (first, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
-        if let Some(one) = one(first, hashes_are_masks) {
+        if let Some(one) = bare_token(first).map(Found::Token).or_else(|| one(first, hashes_are_masks)) {
             found(one);
         }
         match after.strip_prefix(',') {
@@ -59,7 +64,8 @@ pub(super) fn read<'t>(value: &'t str, hashes_are_masks: bool, found: &mut impl 
 }
 
 fn first_end(text: &str) -> usize {
-    let jwt = begins_like_a_jwt(bearer(opened(text)).unwrap_or_else(|| opened(text)).as_bytes());
+    let jwt = without_usual_scheme(text).starts_with("eyJ")
+        || begins_like_a_jwt(bearer(opened(text)).unwrap_or_else(|| opened(text)).as_bytes());
     memchr::memchr_iter(b',', text.as_bytes())
         .find(|comma| jwt || text.get(comma + 1..).is_some_and(begins_a_credential))
         .unwrap_or(text.len())
@@ -78,6 +84,19 @@ fn begins_a_credential(text: &str) -> bool {
 /// [`redact::begins_like_a_jwt`], without decoding what nearly every token begins with.
 fn begins_like_a_jwt(text: &[u8]) -> bool {
     text.starts_with(b"eyJ") || redact::begins_like_a_jwt(text)
+}
+
+/// The token in `Bearer eyJ…` or `eyJ…` with nothing else around it, as nearly every value is: what [`one`] finds in it, in
+/// a fraction of the time.
+fn bare_token(text: &str) -> Option<&str> {
+    let token = without_usual_scheme(text);
+    let ends_bare = token.bytes().next_back().is_some_and(base64url::is_alphabet);
+    (ends_bare && token.starts_with("eyJ")).then_some(token)
+}
+
+/// Without the scheme word in the spellings that nearly every client uses.
+fn without_usual_scheme(text: &str) -> &str {
+    text.strip_prefix("Bearer ").or_else(|| text.strip_prefix("bearer ")).unwrap_or(text)
 }
 
 fn one(text: &str, hashes_are_masks: bool) -> Option<Found<'_>> {
@@ -187,7 +206,7 @@ pub(super) fn is_mask(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::base64url;
+    use proptest::prelude::*;
 
     fn jwt(tail: &str) -> String {
         let part = |text: &str| base64url::encode(text.as_bytes());
@@ -281,5 +300,22 @@ mod tests {
         assert_eq!(all(&format!("{one}, {two}")), [one.as_str(), two.as_str()]);
         assert_eq!(all(&format!("Basic abc, Bearer {one}")), ["other", one.as_str()]);
         assert_eq!(all("REDACTED,REDACTED"), ["masked", "masked"]);
+    }
+
+    proptest! {
+        /// The short ways say what the long ones say, whatever stands around a token.
+        #[test]
+        fn bare_tokens_are_read_as_all_others(
+            text in "(Bearer|bearer|BEARER|Basic|\\*)?[ +:]?(eyJ|ey|x)?[a-z0-9_.-]{0,4}(,? ?(Bearer )?eyJ[a-f0-9]{0,5})?[ \"'*>=.\\]-]?",
+            hashes_are_masks: bool,
+        ) {
+            if let Some(token) = bare_token(&text) {
+                prop_assert_eq!(Some(Found::Token(token)), one(&text, hashes_are_masks));
+            }
+            let opened = bearer(opened(&text)).unwrap_or_else(|| opened(&text));
+            let usual = without_usual_scheme(&text).starts_with("eyJ");
+            prop_assert!(!usual || begins_like_a_jwt(opened.as_bytes()));
+            prop_assert_eq!(is_absent(&text), matches!(text.trim_ascii(), "" | "-" | "null"));
+        }
     }
 }

@@ -234,8 +234,9 @@ impl<'a, 's> Draft<'a, 's> {
 
     /// Looks for `access_token` in a URL, path or query, which every format does.
     pub(super) fn take_access_token(&mut self, text: &'a str) {
-        // Nearly all URLs carry none, and most have no parameter at all.
+        // Nearly all URLs carry none: most have no parameter, and hardly any has an underscore.
         if memchr::memchr(b'=', text.as_bytes()).is_some()
+            && memchr::memchr(b'_', text.as_bytes()).is_some()
             && memchr::memmem::find(text.as_bytes(), b"ccess").is_some()
         {
             self.take_query(FROM_QUERY, text, "access_token", Field::inner(text));

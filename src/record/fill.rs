@@ -8,20 +8,27 @@ use crate::time::parse::{self, Stamp};
 use std::collections::HashSet;
 
 /// Builds the record; `zone_assumed` is set if its time names no zone and neither does the format.
-pub(super) fn record<'a>(mut draft: Draft<'a, '_>, zone_assumed: &mut bool) -> Record<'a> {
+pub(super) fn record<'a>(draft: &mut Draft<'a, '_>, zone_assumed: &mut bool) -> Record<'a> {
     let arena = draft.arena;
     let (method, target) = match draft.text(Role::Request) {
         Some(line) => query::split_request(line),
         None => (None, ""),
     };
-    let url_text = draft.text(Role::Url).unwrap_or(target);
-    let url = query::split_url(url_text);
+    let url_text = draft.text(Role::Url);
+    let url = query::split_url(url_text.unwrap_or(target));
     let path_text = draft.text(Role::Path);
     let path = path_text.map(query::split_url).unwrap_or_default();
     let query_text = draft.text(Role::Query).map(|text| text.strip_prefix('?').unwrap_or(text));
-    for text in [query_text, path_text, Some(url_text), Some(target)].into_iter().flatten() {
+    if let Some(text) = query_text {
         draft.take_access_token(text);
     }
+    if let Some(text) = path_text {
+        draft.take_access_token(text);
+    }
+    if let Some(text) = url_text {
+        draft.take_access_token(text);
+    }
+    draft.take_access_token(target);
     let time = draft.role(Role::Time).and_then(|value| time(&draft.shape.time, value, zone_assumed));
     Record {
         time,
@@ -151,7 +158,7 @@ fn duration(shape: &Shape, value: Scalar<'_>) -> Option<i64> {
                 "" => shape.duration,
                 unit => DurationUnit::named(unit)?,
             };
-            (digits.parse().ok()?, unit)
+            (query::number(digits)?, unit)
         }
         _ => return None,
     };

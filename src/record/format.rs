@@ -116,7 +116,7 @@ impl Format {
         };
         let result = match outcome {
             Ok(Unit::Record) => {
-                let mut record = fill::record(draft, &mut scratch.zone_assumed);
+                let mut record = fill::record(&mut draft, &mut scratch.zone_assumed);
                 if matches!(self.reader, Reader::Scan) {
                     record.time = scan::time(unit)
                         .and_then(|stamp| fill::instant(&self.shape.time, stamp, &mut scratch.zone_assumed));

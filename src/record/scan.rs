@@ -5,8 +5,13 @@ use super::credential::{self, Found};
 use crate::codec::base64url;
 use crate::time::parse::{self, EpochUnit, Stamp};
 use bumpalo::Bump;
-use memchr::memmem;
+use memchr::memmem::{self, Finder};
+use std::sync::LazyLock;
 
+/// How nearly every token begins; searchers are made once, not for each line.
+static BEGINNING: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("eyJ"));
+/// The word in either case of its first letter.
+static AUTHORIZATION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("uthorization"));
 /// How far to the left the words before a token are looked for, in bytes.
 const CONTEXT_BYTES: usize = 64;
 /// Longest value behind the word `authorization` in which the word is looked for again, in bytes.
@@ -23,13 +28,15 @@ pub(super) struct Hit<'a> {
 pub(super) fn tokens<'a>(text: &'a str, arena: &'a Bump, take: &mut impl FnMut(Hit<'a>)) -> Presence {
     let mut presence = Presence::Absent;
     let bytes = text.as_bytes();
-    let mut skip_until = 0;
-    for start in memmem::find_iter(bytes, b"eyJ") {
-        if start < skip_until || !is_boundary(bytes.get(..start).unwrap_or_default()) {
+    let mut from = 0;
+    while let Some(at) = bytes.get(from..).and_then(|rest| BEGINNING.find(rest)) {
+        let start = from + at;
+        from = start + 3;
+        if !is_boundary(bytes.get(..start).unwrap_or_default()) {
             continue;
         }
         let end = run_end(bytes, start);
-        skip_until = end;
+        from = end;
         let (Some(run), Some(left)) = (text.get(start..end), text.get(..start)) else { continue };
         let left =
             left.get(left.floor_char_boundary(left.len().saturating_sub(CONTEXT_BYTES))..).unwrap_or(left);
@@ -38,7 +45,7 @@ pub(super) fn tokens<'a>(text: &'a str, arena: &'a Bump, take: &mut impl FnMut(H
         }
         let value = with_plain_dots(one_dot_less(run), arena);
         let at_end = end == bytes.len();
-        if is_token(value, at_end || is_presented(left)) {
+        if is_token(value, || at_end || is_presented(left)) {
             presence = Presence::Present;
             take(Hit { value, at_end });
         }
@@ -50,7 +57,7 @@ pub(super) fn tokens<'a>(text: &'a str, arena: &'a Bump, take: &mut impl FnMut(H
 fn authorizations<'a>(text: &'a str, take: &mut impl FnMut(Hit<'a>)) -> Presence {
     let mut presence = Presence::Absent;
     let mut skip_until = 0;
-    for at in memmem::find_iter(text.as_bytes(), b"uthorization") {
+    for at in AUTHORIZATION.find_iter(text.as_bytes()) {
         if at < skip_until {
             continue;
         }
@@ -59,7 +66,7 @@ fn authorizations<'a>(text: &'a str, take: &mut impl FnMut(Hit<'a>)) -> Presence
         if value.len() == rest.len() {
             continue;
         }
-        let value = value.split(['"', '\'', '\\', ']', '}', '&', ';']).next().unwrap_or_default();
+        let value = value.get(..value_end(value.as_bytes())).unwrap_or_default();
         // A long value is looked at once, so that the word again and again in one text costs no more than once.
         if value.len() > VALUE_BYTES_MAX {
             skip_until = text.len() - rest.len() + value.len();
@@ -79,10 +86,28 @@ fn authorizations<'a>(text: &'a str, take: &mut impl FnMut(Hit<'a>)) -> Presence
     presence
 }
 
+/// Where a value behind the word `authorization` ends.
+fn value_end(value: &[u8]) -> usize {
+    // Windows that grow keep the search for one mark from running far behind another, for each word again.
+    let mut window = 2048;
+    loop {
+        let text = value.get(..window).unwrap_or(value);
+        let mut end = memchr::memchr3(b'"', b'\'', b'\\', text).unwrap_or(text.len());
+        for (one, other) in [(b']', b'}'), (b'&', b';')] {
+            let before = text.get(..end).unwrap_or_default();
+            end = memchr::memchr2(one, other, before).unwrap_or(end);
+        }
+        if end < text.len() || text.len() == value.len() {
+            return end;
+        }
+        window *= 4;
+    }
+}
+
 /// True for a token that the search for `eyJ` takes; one with another beginning or an odd header is known by its scheme.
 fn is_found_by_its_beginning(token: &str) -> bool {
     let run = token.get(..run_end(token.as_bytes(), 0)).unwrap_or(token);
-    token.starts_with("eyJ") && (run.contains(['%', '\\']) || is_token(one_dot_less(run), true))
+    token.starts_with("eyJ") && (has_escapes(run) || is_token(one_dot_less(run), || true))
 }
 
 /// True if a token can begin behind this text: not inside of another word, but behind an escape.
@@ -100,15 +125,26 @@ fn is_boundary(left: &[u8]) -> bool {
 fn run_end(bytes: &[u8], start: usize) -> usize {
     let mut at = start;
     loop {
+        at += plain_run(bytes.get(at..).unwrap_or_default());
         at += match bytes.get(at..).unwrap_or_default() {
             [b'%', b'2', b'E' | b'e', ..] => 3,
             [b'\\', b'x', b'2', b'E' | b'e', ..] => 4,
             [b'\\', b'u', b'0', b'0', b'2', b'E' | b'e', ..] => 6,
             [b'*', b'*', b'*', ..] | [0xE2, 0x80, 0xA6, ..] => return at + 3,
-            [byte, ..] if base64url::is_alphabet(*byte) || *byte == b'.' => 1,
             _ => return at,
         }
     }
+}
+
+/// How many token characters a text begins with.
+fn plain_run(bytes: &[u8]) -> usize {
+    let is_plain = |byte: &u8| base64url::is_alphabet(*byte) || *byte == b'.';
+    // Without an early end the check of a block is a few vector instructions.
+    let (blocks, _) = bytes.as_chunks::<32>();
+    let all_plain = |block: &&[u8; 32]| block.iter().fold(true, |all, byte| all & is_plain(byte));
+    let blocks = blocks.iter().take_while(all_plain).count();
+    let rest = bytes.get(blocks * 32..).unwrap_or_default();
+    blocks * 32 + rest.iter().take_while(|byte| is_plain(byte)).count()
 }
 
 /// Without the full stop of a sentence.
@@ -119,8 +155,12 @@ fn one_dot_less(run: &str) -> &str {
     }
 }
 
+fn has_escapes(run: &str) -> bool {
+    memchr::memchr2(b'%', b'\\', run.as_bytes()).is_some()
+}
+
 fn with_plain_dots<'a>(run: &'a str, arena: &'a Bump) -> &'a str {
-    if !run.contains(['%', '\\']) {
+    if !has_escapes(run) {
         return run;
     }
     let mut plain = run.to_owned();
@@ -131,9 +171,9 @@ fn with_plain_dots<'a>(run: &'a str, arena: &'a Bump) -> &'a str {
 }
 
 /// Three or five parts with a header that has `alg`; fewer only where something shows that the rest was cut off.
-fn is_token(value: &str, may_be_cut: bool) -> bool {
+fn is_token(value: &str, may_be_cut: impl Fn() -> bool) -> bool {
     let marked = value.ends_with("...") || value.ends_with("***") || value.ends_with('…');
-    let parts = value.split('.').count();
+    let parts = memchr::memchr_iter(b'.', value.as_bytes()).count() + 1;
     let mut header = Vec::new();
     base64url::decode_prefix(value.split('.').next().unwrap_or_default().as_bytes(), &mut header);
     if header.first() != Some(&b'{') {
@@ -141,17 +181,21 @@ fn is_token(value: &str, may_be_cut: bool) -> bool {
     }
     match parts {
         3 | 5 if !marked => memmem::find(&header, b"\"alg\"").is_some(),
-        _ => marked || may_be_cut,
+        _ => marked || may_be_cut(),
     }
 }
 
 fn is_issued(left: &str) -> bool {
     let name = left.trim_end_matches(['"', '\\', ':', '=', ' ', '\'']);
     let separators = left.get(name.len()..).unwrap_or_default();
-    let name = name.to_ascii_lowercase();
-    name.ends_with("id_token")
-        || name.ends_with("refresh_token")
-        || (name.ends_with("access_token") && separators.contains(':'))
+    let ends_with = |word: &str| {
+        let start = name.len().checked_sub(word.len());
+        start.and_then(|start| name.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(word))
+    };
+    ends_with("_token")
+        && (ends_with("id_token")
+            || ends_with("refresh_token")
+            || (ends_with("access_token") && separators.contains(':')))
 }
 
 fn is_presented(left: &str) -> bool {
@@ -162,25 +206,43 @@ fn is_presented(left: &str) -> bool {
 /// The first time of a text: RFC 3339, CLF, or an epoch behind a key that names a time.
 pub(super) fn time(text: &[u8]) -> Option<Stamp> {
     let mut at = 0;
-    while let Some(digit) = text.get(at..)?.iter().position(u8::is_ascii_digit) {
-        let start = at + digit;
+    while let Some(start) = number_start(text, at) {
         let rest = text.get(start..)?;
         let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let inside_a_word = start > 0 && text.get(start - 1).is_some_and(u8::is_ascii_alphanumeric);
-        if !inside_a_word {
-            let stamp = match (length, rest.get(length)) {
-                (4, Some(b'-')) => parse::rfc3339_prefix(rest).map(|(stamp, _)| stamp),
-                (2, Some(b'/')) => parse::clf_prefix(rest).map(|(stamp, _)| stamp),
-                (10.., _) => epoch(text.get(..start)?, rest, length),
-                _ => None,
-            };
-            if stamp.is_some() {
-                return stamp;
-            }
+        let stamp = match (length, rest.get(length)) {
+            (4, Some(b'-')) => parse::rfc3339_prefix(rest).map(|(stamp, _)| stamp),
+            (2, Some(b'/')) => parse::clf_prefix(rest).map(|(stamp, _)| stamp),
+            (10.., _) => epoch(text.get(..start)?, rest, length),
+            _ => None,
+        };
+        if stamp.is_some() {
+            return stamp;
         }
         at = start + length;
     }
     None
+}
+
+/// Where the next number begins that is not the end of a word.
+fn number_start(text: &[u8], from: usize) -> Option<usize> {
+    let begins = |byte: &u8, before: &u8| byte.is_ascii_digit() & !before.is_ascii_alphanumeric();
+    let mut at = from;
+    if at == 0 {
+        if text.first()?.is_ascii_digit() {
+            return Some(0);
+        }
+        at = 1;
+    }
+    // Most of a line are words and tokens; without an early end the check of a block is a few vector instructions.
+    let block = |at: usize| text.get(at..).and_then(|rest| rest.first_chunk::<32>());
+    while let (Some(bytes), Some(before)) = (block(at), block(at - 1)) {
+        if bytes.iter().zip(before).fold(false, |any, (byte, before)| any | begins(byte, before)) {
+            break;
+        }
+        at += 32;
+    }
+    let before = text.get(at - 1..)?.iter();
+    text.get(at..)?.iter().zip(before).position(|(byte, before)| begins(byte, before)).map(|found| at + found)
 }
 
 fn epoch(left: &[u8], rest: &[u8], length: usize) -> Option<Stamp> {
@@ -286,6 +348,23 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn values_and_runs_end_as_defined(value in "[a-c'\"\\\\\\]}&; é]{0,8}", run in "[A-Za-z0-9_.-]{0,70}[ %é]?[a-z.]{0,3}") {
+            let end = value.find(['"', '\'', '\\', ']', '}', '&', ';']).unwrap_or(value.len());
+            prop_assert_eq!(value_end(value.as_bytes()), end);
+            let far = [&[b'x'; 2050][..], value.as_bytes()].concat();
+            prop_assert_eq!(value_end(&far), 2050 + end);
+            let plain = |byte: &u8| base64url::is_alphabet(*byte) || *byte == b'.';
+            prop_assert_eq!(plain_run(run.as_bytes()), run.bytes().take_while(plain).count());
+        }
+
+        #[test]
+        fn numbers_begin_outside_of_words(text in "[0-9a-c /-]{0,50}([a-z]{30}|-)?[0-9 -]{0,6}", from in 0..40_usize) {
+            let bytes = text.as_bytes();
+            let begins = |at: &usize| bytes[*at].is_ascii_digit() && (*at == 0 || !bytes[*at - 1].is_ascii_alphanumeric());
+            prop_assert_eq!(number_start(bytes, from), (from..bytes.len()).find(begins));
+        }
+
         #[test]
         fn no_text_panics(text in "\\PC{0,40}(eyJ)?\\PC{0,20}") {
             let _ = (all(&text), time(text.as_bytes()));

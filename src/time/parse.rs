@@ -29,23 +29,17 @@ pub enum EpochUnit {
     Nanos,
 }
 
-/// Seconds of 0001-01-01 and of 9999-12-31T23:59:59.
-const EPOCH_SECONDS: std::ops::RangeInclusive<i128> = -62_135_596_800..=253_402_300_799;
+/// Microseconds of 0001-01-01 and of the last one of 9999.
+const EPOCH_MICROS: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
 
 /// RFC 3339 and its relatives at the start of a text: `T` or a space between date and time, 0 to 12 fraction digits after
 /// a dot or a comma, offset `Z`, `UTC`, `+01:00`, `+0100`, `+01` or none. Gives the stamp and the bytes it took.
 pub fn rfc3339_prefix(text: &[u8]) -> Option<(Stamp, usize)> {
-    let date = text.get(..10)?;
-    let year = digits(date.get(..4)?)?;
-    let month = digits(date.get(5..7)?)?;
-    let day = digits(date.get(8..10)?)?;
-    if date.get(4) != Some(&b'-') || date.get(7) != Some(&b'-') {
-        return None;
-    }
-    if !matches!(text.get(10), Some(b'T' | b't' | b' ' | b'_')) {
-        return None;
-    }
-    let (clock, used) = clock(text.get(11..)?)?;
+    let (date, behind) = text.split_first_chunk::<11>()?;
+    let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T' | b't' | b' ' | b'_'] = *date else { return None };
+    let year = two_digits(y0, y1)? * 100 + two_digits(y2, y3)?;
+    let (month, day) = (two_digits(m0, m1)?, two_digits(d0, d1)?);
+    let (clock, used) = clock(behind)?;
     let civil = civil_micros(year, month, day)?.checked_add(clock)?;
     let at = 11 + used;
     let rest = text.get(at..)?;
@@ -65,13 +59,11 @@ pub fn rfc3339(text: &[u8]) -> Option<Stamp> {
 pub fn clf_prefix(text: &[u8]) -> Option<(Stamp, usize)> {
     let bracket = usize::from(text.first() == Some(&b'['));
     let body = text.get(bracket..)?;
-    let day = digits(body.get(..2)?)?;
-    let month = month_number(body.get(3..6)?)?;
-    let year = digits(body.get(7..11)?)?;
-    if body.get(2) != Some(&b'/') || body.get(6) != Some(&b'/') || body.get(11) != Some(&b':') {
-        return None;
-    }
-    let (clock, used) = clock(body.get(12..)?)?;
+    let (date, behind) = body.split_first_chunk::<12>()?;
+    let [d0, d1, b'/', m0, m1, m2, b'/', y0, y1, y2, y3, b':'] = *date else { return None };
+    let (day, month) = (two_digits(d0, d1)?, month_number([m0, m1, m2])?);
+    let year = two_digits(y0, y1)? * 100 + two_digits(y2, y3)?;
+    let (clock, used) = clock(behind)?;
     let civil = civil_micros(year, month, day)?.checked_add(clock)?;
     let mut at = 12 + used;
     let zone = body.get(at..)?.strip_prefix(b" ").and_then(offset);
@@ -95,6 +87,44 @@ pub fn clf(text: &[u8]) -> Option<Stamp> {
 
 /// A decimal number since the epoch, with or without fraction; rounded to the nearest microsecond.
 pub fn epoch(text: &[u8], unit: EpochUnit) -> Option<Stamp> {
+    usual_epoch(text, unit).or_else(|| any_epoch(text, unit))
+}
+
+/// Seconds with up to six decimals, milliseconds with up to three, or whole microseconds: what loggers write. They need no
+/// rounding and fit a machine word; everything else is left to [`any_epoch`], which says the same about them.
+fn usual_epoch(text: &[u8], unit: EpochUnit) -> Option<Stamp> {
+    if text.len() > 18 || !text.first()?.is_ascii_digit() {
+        return None;
+    }
+    let (mut number, mut decimals) = (0_i64, None::<u32>);
+    for byte in text {
+        match (byte, decimals) {
+            (b'0'..=b'9', _) => {
+                number = number * 10 + i64::from(*byte - b'0');
+                decimals = decimals.map(|count| count + 1);
+            }
+            (b'.', None) => decimals = Some(0),
+            _ => return None,
+        }
+    }
+    if decimals == Some(0) {
+        return None;
+    }
+    let decimals = decimals.unwrap_or(0);
+    let unit = match unit {
+        EpochUnit::Auto => resolved(unit, (number / 10_i64.checked_pow(decimals)?).unsigned_abs()),
+        stated => stated,
+    };
+    let places: u32 = match unit {
+        EpochUnit::Auto | EpochUnit::Seconds => 6,
+        EpochUnit::Millis => 3,
+        EpochUnit::Micros => 0,
+        EpochUnit::Nanos => return None,
+    };
+    in_range(number.checked_mul(10_i64.checked_pow(places.checked_sub(decimals)?)?)?)
+}
+
+fn any_epoch(text: &[u8], unit: EpochUnit) -> Option<Stamp> {
     let (negative, digits) = match text.strip_prefix(b"-") {
         Some(rest) => (true, rest),
         None => (false, text),
@@ -108,7 +138,7 @@ pub fn epoch(text: &[u8], unit: EpochUnit) -> Option<Stamp> {
     for byte in whole {
         nanos_of_unit = nanos_of_unit * 10 + i128::from(digit(*byte)?);
     }
-    let unit = resolved(unit, nanos_of_unit);
+    let unit = resolved(unit, u64::try_from(nanos_of_unit).unwrap_or(u64::MAX));
     // Nine fraction digits are more than a microsecond needs in any unit.
     let mut billionths: i128 = 0;
     for place in 0..9 {
@@ -119,15 +149,18 @@ pub fn epoch(text: &[u8], unit: EpochUnit) -> Option<Stamp> {
     }
     let scaled = (nanos_of_unit * 1_000_000_000 + billionths).checked_mul(micros_of(unit).0)?;
     let divisor = micros_of(unit).1.checked_mul(1_000_000_000)?;
-    let micros = (scaled + divisor / 2) / divisor;
+    let micros = i64::try_from((scaled + divisor / 2) / divisor).ok()?;
     in_range(if negative { -micros } else { micros })
 }
 
 /// A JSON integer since the epoch.
 pub fn epoch_integer(number: i64, unit: EpochUnit) -> Option<Stamp> {
-    let number = i128::from(number);
-    let (factor, divisor) = micros_of(resolved(unit, number.abs()));
-    in_range((number * factor).div_euclid(divisor))
+    in_range(match resolved(unit, number.unsigned_abs()) {
+        EpochUnit::Auto | EpochUnit::Seconds => number.checked_mul(SECOND)?,
+        EpochUnit::Millis => number.checked_mul(1000)?,
+        EpochUnit::Micros => number,
+        EpochUnit::Nanos => number.div_euclid(1000),
+    })
 }
 
 /// A JSON number with a fraction since the epoch; rounded to the nearest microsecond.
@@ -148,9 +181,9 @@ pub fn epoch_float(number: f64, unit: EpochUnit) -> Option<Stamp> {
     #[expect(
         clippy::as_conversions,
         clippy::cast_possible_truncation,
-        reason = "below 1e26, and `as` saturates"
+        reason = "`as` saturates, far outside of the range that follows"
     )]
-    let micros = micros as i128;
+    let micros = micros as i64;
     in_range(micros)
 }
 
@@ -208,10 +241,9 @@ fn whole(text: &[u8], (stamp, used): (Stamp, usize)) -> Option<Stamp> {
 /// `10:34:27`, with a fraction behind a dot or a comma: microseconds of the day and bytes taken. The leap second counts
 /// as the second before it.
 fn clock(text: &[u8]) -> Option<(i64, usize)> {
-    let hour = digits(text.get(..2)?)?;
-    let minute = digits(text.get(3..5)?)?;
-    let second = digits(text.get(6..8)?)?;
-    if text.get(2) != Some(&b':') || text.get(5) != Some(&b':') || hour > 23 || minute > 59 || second > 60 {
+    let [h0, h1, b':', m0, m1, b':', s0, s1] = *text.first_chunk::<8>()? else { return None };
+    let (hour, minute, second) = (two_digits(h0, h1)?, two_digits(m0, m1)?, two_digits(s0, s1)?);
+    if hour > 23 || minute > 59 || second > 60 {
         return None;
     }
     let mut micros = ((hour * 60 + minute) * 60 + second.min(59)) * SECOND;
@@ -245,20 +277,36 @@ fn offset(text: &[u8]) -> Option<(i64, usize)> {
         b'-' => -1,
         _ => return None,
     };
-    let hours = digits(body.get(1..3)?)?;
-    let (minutes, used) = match body.get(3) {
-        Some(b':') => (digits(body.get(4..6)?)?, 6),
-        Some(byte) if byte.is_ascii_digit() => (digits(body.get(3..5)?)?, 5),
+    let (&[tens, ones], behind) = body.get(1..)?.split_first_chunk::<2>()?;
+    let hours = two_digits(tens, ones)?;
+    let (minutes, used) = match behind {
+        [b':', tens, ones, ..] => (two_digits(*tens, *ones)?, 6),
+        [b':', ..] => return None,
+        [tens, ones, ..] if tens.is_ascii_digit() => (two_digits(*tens, *ones)?, 5),
+        [tens] if tens.is_ascii_digit() => return None,
         _ => (0, 3),
     };
     (hours <= 18 && minutes <= 59).then_some((sign * (hours * 3600 + minutes * 60), space + used))
 }
 
-fn month_number(name: &[u8]) -> Option<i64> {
-    const NAMES: [&[u8; 3]; 12] =
-        [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
-    let at = NAMES.iter().position(|known| name.eq_ignore_ascii_case(*known))?;
-    i64::try_from(at + 1).ok()
+fn month_number(name: [u8; 3]) -> Option<i64> {
+    // Setting this bit makes letters lower case, and no other byte a letter.
+    let number = match &name.map(|byte| byte | 0x20) {
+        b"jan" => 1,
+        b"feb" => 2,
+        b"mar" => 3,
+        b"apr" => 4,
+        b"may" => 5,
+        b"jun" => 6,
+        b"jul" => 7,
+        b"aug" => 8,
+        b"sep" => 9,
+        b"oct" => 10,
+        b"nov" => 11,
+        b"dec" => 12,
+        _ => return None,
+    };
+    Some(number)
 }
 
 /// Midnight of a date in the proleptic Gregorian calendar, in microseconds as if it were UTC.
@@ -283,19 +331,15 @@ fn civil_micros(year: i64, month: i64, day: i64) -> Option<i64> {
     Some((era * 146_097 + day_of_era - 719_468) * super::DAY)
 }
 
-fn digits(text: &[u8]) -> Option<i64> {
-    let mut number = 0;
-    for byte in text {
-        number = number * 10 + i64::from(digit(*byte)?);
-    }
-    Some(number)
+fn two_digits(tens: u8, ones: u8) -> Option<i64> {
+    Some(i64::from(digit(tens)?) * 10 + i64::from(digit(ones)?))
 }
 
 fn digit(byte: u8) -> Option<u8> {
     byte.is_ascii_digit().then(|| byte - b'0')
 }
 
-fn resolved(unit: EpochUnit, size: i128) -> EpochUnit {
+fn resolved(unit: EpochUnit, size: u64) -> EpochUnit {
     match (unit, size) {
         (EpochUnit::Auto, ..=99_999_999_999) => EpochUnit::Seconds,
         (EpochUnit::Auto, ..=99_999_999_999_999) => EpochUnit::Millis,
@@ -315,9 +359,8 @@ fn micros_of(unit: EpochUnit) -> (i128, i128) {
     }
 }
 
-fn in_range(micros: i128) -> Option<Stamp> {
-    let inside = EPOCH_SECONDS.contains(&micros.div_euclid(1_000_000));
-    inside.then(|| i64::try_from(micros).ok()).flatten().map(|micros| Stamp::Utc(UtcMicros(micros)))
+fn in_range(micros: i64) -> Option<Stamp> {
+    EPOCH_MICROS.contains(&micros).then_some(Stamp::Utc(UtcMicros(micros)))
 }
 
 #[cfg(test)]
@@ -403,6 +446,26 @@ mod tests {
             for unit in [EpochUnit::Auto, EpochUnit::Seconds, EpochUnit::Nanos] {
                 let _ = (epoch(&text, unit), epoch_float(number, unit), epoch_integer(whole, unit));
             }
+        }
+
+        /// Numbers that fit a word read as the exact way reads them, with any digits and in any unit.
+        #[test]
+        fn usual_epochs_are_exact(text in "-?[0-9]{0,19}(\\.[0-9]{0,10})?[0-9x]?", unit in 0..5_usize) {
+            let unit = [EpochUnit::Auto, EpochUnit::Seconds, EpochUnit::Millis, EpochUnit::Micros, EpochUnit::Nanos][unit];
+            let usual = usual_epoch(text.as_bytes(), unit);
+            prop_assert!(usual.is_none() || usual == any_epoch(text.as_bytes(), unit), "{}", text);
+        }
+
+        /// JSON integers read as their digits do.
+        #[test]
+        fn integers_read_as_their_digits(number in any::<i64>(), shift in 0..63_u32, unit in 0..4_usize) {
+            let unit = [EpochUnit::Auto, EpochUnit::Seconds, EpochUnit::Millis, EpochUnit::Micros][unit];
+            let number = number >> shift;
+            let text = number.to_string();
+            // A text is rounded to the nearest microsecond, an integer down.
+            let rounds = unit == EpochUnit::Auto && number.unsigned_abs() >= 100_000_000_000_000_000;
+            let read = any_epoch(text.as_bytes(), unit);
+            prop_assert!(rounds || epoch_integer(number, unit) == read, "{}", text);
         }
 
         #[test]

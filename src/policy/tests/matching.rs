@@ -1,5 +1,6 @@
 //! Which entry wins, and what `explain` says about it.
 
+use super::super::matcher::NamePattern;
 use super::super::pattern::PathPattern;
 use super::super::pattern::normal_host;
 use super::super::pattern::normal_path;
@@ -259,6 +260,36 @@ fn some_policy() -> Policy {
     )
 }
 
+/// The keys of an entry: any hosts, paths, gateways and routes out of a few.
+fn some_entry() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::strategy::Strategy;
+    let list = |key: &'static str, all: &'static [&'static str], most: usize| {
+        proptest::sample::subsequence(all, 0..=most).prop_map(move |chosen| {
+            if chosen.is_empty() { String::new() } else { format!("{key} = {chosen:?};") }
+        })
+    };
+    let hosts =
+        list("hosts", &["a.example", "b.example", "a.b.example", "*.example", "*.b.example", "*.c"], 3);
+    let paths = &[
+        "/",
+        "/**",
+        "/*",
+        "/v1",
+        "/v1/",
+        "/v1/**",
+        "/v1/*",
+        "/v1/x",
+        "/v1/x*",
+        "/v*/x",
+        "/v1/{tenant}/y",
+        "/**/x",
+        "/v1/x/**",
+        "/v1/**/**",
+    ];
+    (hosts, list("paths", paths, 4), list("gateways", &["g1", "g*", "h"], 1), list("routes", &["r", "s"], 1))
+        .prop_map(|(hosts, paths, gateways, routes)| [hosts, paths, gateways, routes].concat())
+}
+
 proptest::proptest! {
     #[test]
     fn any_request_is_matched_without_panic(
@@ -292,6 +323,38 @@ proptest::proptest! {
         let found = policy.api_of(request);
         proptest::prop_assert_eq!(found.settings.map(|settings| settings.name.clone()), explained.api);
         proptest::prop_assert_eq!(found.ambiguous, explained.ambiguous);
+    }
+
+    /// The index gives what a look at every entry gives, whatever the entries are.
+    #[test]
+    fn any_policy_is_searched_as_if_every_entry_were_ranked(
+        entries in proptest::collection::btree_set(some_entry(), 1..9),
+        hosts in proptest::collection::vec("(a|b|x)(\\.b)?(\\.example|\\.c)|b\\.example|\\.example|", 6),
+        paths in proptest::collection::vec("(/(v1|x|y|v1x|)){0,4}|x", 6),
+    ) {
+        let named = entries.iter().enumerate().map(|(number, keys)| format!("e{number}: {keys}\n"));
+        let policy = policy(&named.collect::<String>());
+        let given = |text: &'static str| (!text.is_empty()).then_some(text);
+        for (number, (host, path)) in hosts.iter().zip(&paths).enumerate() {
+            let (gateway, route) = (["g1", "h", ""][number % 3], ["r", "", "s"][number / 2]);
+            let request = Request {
+                gateway: given(gateway), host: Some(host).filter(|host| !host.is_empty()).map(String::as_str), method: None,
+                path: Some(path).filter(|path| !path.is_empty()).map(String::as_str), route: given(route),
+            };
+            let explained = policy.explain(request);
+            let first = explained.entries.first().filter(|entry| entry.matched).map(|entry| entry.api.clone());
+            let found = policy.api_of(request);
+            proptest::prop_assert_eq!(found.settings.map(|settings| settings.name.clone()), first, "{:?}", request);
+            proptest::prop_assert_eq!(found.ambiguous, explained.why.contains("ambiguous"), "{:?}", request);
+        }
+    }
+
+    /// A star at the end of a name is what the glob is.
+    #[test]
+    fn names_with_a_final_star_match_as_globs(stem in "[a-c.-]{0,3}", name in "[a-c./\n-]{0,5}") {
+        let glob = format!("{stem}*");
+        let by_glob = folder::glob(&glob).unwrap().is_match(&name);
+        proptest::prop_assert_eq!(NamePattern::parse(&glob).unwrap().matches(&name), by_glob);
     }
 
     /// Matching by hand equals a slow, obvious matcher.

@@ -1,7 +1,9 @@
 //! How gateways escape what clients sent.
 
+use super::{begins_with, literal_in};
 use crate::record::query::hex_value;
 use bumpalo::Bump;
+use std::borrow::Cow;
 
 /// Escaping of field values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,28 +19,27 @@ pub(in crate::record) enum Escapes {
 }
 
 impl Escapes {
-    /// Where the quoted value at the start of a text ends, if the literal `after` follows there.
-    pub(super) fn closing_quote(self, text: &str, after: &str) -> Option<usize> {
+    /// Where the quoted value at the start of a text ends, if the literal `after` follows there. `plain` texts hold no
+    /// backslash.
+    pub(super) fn closing_quote(self, text: &str, after: &str, plain: bool) -> Option<usize> {
         let end = match self {
-            Self::None => return text.find(after),
-            Self::Nginx => memchr::memchr(b'"', text.as_bytes())?,
-            Self::Json | Self::Apache => {
-                let mut from = 0;
-                loop {
-                    let at = from + memchr::memchr2(b'"', b'\\', text.as_bytes().get(from..)?)?;
-                    if text.as_bytes().get(at) == Some(&b'"') {
-                        break at;
-                    }
-                    from = at + 2;
-                }
-            }
+            Self::None => return literal_in(text, after),
+            Self::Json | Self::Apache if !plain => unescaped_quote(text)?,
+            Self::Nginx | Self::Json | Self::Apache => memchr::memchr(b'"', text.as_bytes())?,
         };
-        text.get(end..)?.starts_with(after).then_some(end)
+        begins_with(text.as_bytes().get(end..)?, after.as_bytes()).then_some(end)
     }
 
     /// The value as the client sent it. Bytes that are no UTF-8 are replaced, and `repaired` is set.
     pub(super) fn decoded<'a>(self, raw: &'a str, arena: &'a Bump, repaired: &mut bool) -> &'a str {
-        if self == Self::None || memchr::memchr(b'\\', raw.as_bytes()).is_none() {
+        if self == Self::None {
+            return raw;
+        }
+        self.unescaped(raw, arena, repaired)
+    }
+
+    fn unescaped<'a>(self, raw: &'a str, arena: &'a Bump, repaired: &mut bool) -> &'a str {
+        if memchr::memchr(b'\\', raw.as_bytes()).is_none() {
             return raw;
         }
         if self == Self::Json {
@@ -50,6 +51,18 @@ impl Escapes {
         }
         let bytes = decoded_bytes(raw.as_bytes());
         as_text_copy(&bytes, arena, repaired)
+    }
+}
+
+/// The first quote that is not escaped.
+fn unescaped_quote(text: &str) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let at = from + memchr::memchr2(b'"', b'\\', text.as_bytes().get(from..)?)?;
+        if text.as_bytes().get(at) == Some(&b'"') {
+            return Some(at);
+        }
+        from = at + 2;
     }
 }
 
@@ -87,15 +100,24 @@ fn decoded_bytes(raw: &[u8]) -> Vec<u8> {
 
 /// A unit as text; invalid UTF-8 and NUL are replaced, and `repaired` is set.
 pub(in crate::record) fn as_text<'a>(unit: &'a [u8], arena: &'a Bump, repaired: &mut bool) -> &'a str {
-    match std::str::from_utf8(unit) {
-        Ok(text) if memchr::memchr(0, unit).is_none() => text,
-        _ => as_text_copy(unit, arena, repaired),
+    as_plain_text(unit, arena, repaired).0
+}
+
+/// [`as_text`], and true if the text holds no backslash, so that nothing in it is escaped. Both marks are looked for at
+/// once: a line is nearly always free of either.
+pub(super) fn as_plain_text<'a>(unit: &'a [u8], arena: &'a Bump, repaired: &mut bool) -> (&'a str, bool) {
+    let mark = memchr::memchr2(0, b'\\', unit);
+    let behind = mark.and_then(|mark| unit.get(mark..)).unwrap_or_default();
+    let has_nul = memchr::memchr(0, behind).is_some();
+    match simdutf8::basic::from_utf8(unit) {
+        Ok(text) if !has_nul => (text, mark.is_none()),
+        _ => (as_text_copy(unit, arena, repaired), false),
     }
 }
 
 fn as_text_copy<'a>(bytes: &[u8], arena: &'a Bump, repaired: &mut bool) -> &'a str {
     let text = String::from_utf8_lossy(bytes);
-    let broken = matches!(text, std::borrow::Cow::Owned(_)) || text.contains('\0');
+    let broken = matches!(text, Cow::Owned(_)) || text.contains('\0');
     *repaired |= broken;
     if broken { arena.alloc_str(&text.replace('\0', "\u{fffd}")) } else { arena.alloc_str(&text) }
 }

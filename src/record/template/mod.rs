@@ -134,8 +134,8 @@ impl Template {
         if unit.trim_ascii().is_empty() {
             return Ok(Unit::Ignored);
         }
-        let text = as_text(unit, draft.arena, &mut draft.repaired);
-        if !self.read_text(text, draft) {
+        let (text, plain) = escape::as_plain_text(unit, draft.arena, &mut draft.repaired);
+        if !self.matches(text, plain, draft) {
             return if text.starts_with('#') { Ok(Unit::Ignored) } else { Err(Reject::NoMatch) };
         }
         Ok(if draft.is_skipped() { Unit::Ignored } else { Unit::Record })
@@ -143,6 +143,13 @@ impl Template {
 
     /// Reads a text; false if the template does not match it.
     pub(super) fn read_text<'a>(&'a self, text: &'a str, draft: &mut Draft<'a, '_>) -> bool {
+        self.matches(text, memchr::memchr(b'\\', text.as_bytes()).is_none(), draft)
+    }
+
+    /// [`Template::read_text`] for a text of which is known whether it is `plain`, that is, holds no backslash.
+    fn matches<'a>(&'a self, text: &'a str, plain: bool, draft: &mut Draft<'a, '_>) -> bool {
+        // Values of a plain text are as the client sent them.
+        let escapes = if plain { Escapes::None } else { self.escapes };
         let Some(mut rest) = text.strip_prefix(self.before.as_str()) else { return false };
         let length = text.len();
         for (at, field) in self.fields.iter().enumerate() {
@@ -150,36 +157,40 @@ impl Template {
             let found = if is_last && field.after.is_empty() {
                 Some((rest, ""))
             } else {
-                field.split(rest, self.escapes)
+                field.split(rest, self.escapes, plain)
             };
             if let Some((raw, behind)) = found {
                 let line_end = behind.is_empty().then_some(length);
-                self.deliver(field, raw, line_end.filter(|_| is_last && field.after.is_empty()), draft);
+                let line_end = line_end.filter(|_| is_last && field.after.is_empty());
+                field.deliver(raw, escapes, line_end, draft);
                 rest = behind;
             } else {
                 // A line that ends inside of a field was cut, or is no line of this template.
                 if at == 0 || !credential::is_cut_length(length, draft.shape.line_limit) {
                     return false;
                 }
-                self.deliver(field, rest, Some(length), draft);
+                field.deliver(rest, escapes, Some(length), draft);
                 return true;
             }
         }
         rest.is_empty()
     }
+}
 
+impl TemplateField {
+    /// Gives a value to whom it is for; `line_end` as in [`Field`].
     fn deliver<'a>(
-        &'a self,
-        field: &'a TemplateField,
+        &self,
         raw: &'a str,
+        escapes: Escapes,
         line_end: Option<usize>,
         draft: &mut Draft<'a, '_>,
     ) {
-        if field.targets.is_empty() {
+        if self.targets.is_empty() {
             return;
         }
-        let text = self.escapes.decoded(raw, draft.arena, &mut draft.repaired);
-        for (target, rank) in &field.targets {
+        let text = escapes.decoded(raw, draft.arena, &mut draft.repaired);
+        for (target, rank) in &self.targets {
             match target {
                 Target::Role(role) => draft.offer(*role, Scalar::Text(text), *rank, 0),
                 Target::Token(source) => {
@@ -195,30 +206,57 @@ impl Template {
             }
         }
     }
+
+    /// The field's value and what is behind its literal. `plain` texts hold no backslash.
+    fn split<'t>(&self, text: &'t str, escapes: Escapes, plain: bool) -> Option<(&'t str, &'t str)> {
+        let end = match self.end {
+            FieldEnd::Quote => escapes.closing_quote(text, &self.after, plain)?,
+            FieldEnd::Bracket if text.starts_with('[') => {
+                let end = memchr::memchr(b']', text.as_bytes())? + 1;
+                begins_with(text.as_bytes().get(end..)?, self.after.as_bytes()).then_some(end)?
+            }
+            FieldEnd::Bracket | FieldEnd::Literal { skip: 0 } => literal_in(text, &self.after)?,
+            FieldEnd::Literal { skip } => literals_in(text, &self.after).nth(skip)?,
+            FieldEnd::List => literals_in(text, &self.after).find(|end| !in_list(text, *end))?,
+        };
+        Some((text.get(..end)?, text.get(end + self.after.len()..)?))
+    }
 }
 
-impl TemplateField {
-    /// The field's value and what is behind its literal.
-    fn split<'t>(&self, text: &'t str, escapes: Escapes) -> Option<(&'t str, &'t str)> {
-        let end = match self.end {
-            FieldEnd::Quote => escapes.closing_quote(text, &self.after)?,
-            FieldEnd::Bracket if text.starts_with('[') => text.find(']')? + 1,
-            FieldEnd::Bracket => text.find(&self.after)?,
-            FieldEnd::Literal { skip } => text.match_indices(&self.after).nth(skip)?.0,
-            FieldEnd::List => {
-                let mut ends = text.match_indices(&self.after).map(|(end, _)| end);
-                ends.find(|end| !in_list(text, *end))?
-            }
-        };
-        let (value, rest) = text.split_at_checked(end)?;
-        Some((value, rest.strip_prefix(self.after.as_str())?))
+/// Where a literal is first found. It nearly always follows within a few bytes, so that its first byte finds it before a
+/// searcher for all of it would have been made.
+fn literal_in(text: &str, literal: &str) -> Option<usize> {
+    let (bytes, literal) = (text.as_bytes(), literal.as_bytes());
+    let Some(first) = literal.first() else { return Some(0) };
+    let mut from = 0;
+    loop {
+        let at = from + memchr::memchr(*first, bytes.get(from..)?)?;
+        if begins_with(bytes.get(at..)?, literal) {
+            return Some(at);
+        }
+        from = at + 1;
     }
+}
+
+/// `starts_with` for literals of a few bytes, which are compared before a general comparison would have been called.
+fn begins_with(text: &[u8], literal: &[u8]) -> bool {
+    text.len() >= literal.len() && text.iter().zip(literal).all(|(byte, wanted)| byte == wanted)
+}
+
+/// Every place where a literal is found, behind the one before.
+fn literals_in(text: &str, literal: &str) -> impl Iterator<Item = usize> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let at = from + literal_in(text.get(from..)?, literal)?;
+        from = at + literal.len().max(1);
+        Some(at)
+    })
 }
 
 /// True if the text up to here ends inside of `a, b : c`, as nginx lists upstreams.
 fn in_list(text: &str, end: usize) -> bool {
-    let (before, after) = text.split_at_checked(end).unwrap_or((text, ""));
-    before.ends_with([',', ':']) || after.starts_with(" : ")
+    let (before, after) = text.as_bytes().split_at_checked(end).unwrap_or_default();
+    matches!(before, [.., b',' | b':']) || matches!(after, [b' ', b':', b' ', ..])
 }
 
 #[cfg(test)]
@@ -308,6 +346,13 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn literals_are_found_as_the_standard_library_finds_them(text in "[ab\u{e9}]{0,12}", literal in "[ab\u{e9}]{1,3}") {
+            let found: Vec<usize> = text.match_indices(&literal).map(|(at, _)| at).collect();
+            proptest::prop_assert_eq!(literal_in(&text, &literal), found.first().copied());
+            proptest::prop_assert_eq!(literals_in(&text, &literal).collect::<Vec<_>>(), found);
+        }
+
         #[test]
         fn no_template_and_no_line_panics(text in "[$%a-z{}\"\\\\ :\\[\\]]{0,30}", line in "\\PC{0,40}") {
             for (dialect, escapes) in [(Dialect::Nginx, Escapes::Nginx), (Dialect::Nginx, Escapes::Json), (Dialect::Apache, Escapes::Apache)] {
