@@ -10,10 +10,11 @@ pub const CHUNK_BYTES: usize = 1 << 20;
 pub const QUEUED_CHUNKS_PER_WORKER: usize = 3;
 /// Deepest nesting of a token's header or payload; deeper is `json-invalid` (rules.md, family A).
 pub const TOKEN_JSON_DEPTH_MAX: usize = 32;
-/// Distinct tokens that the verify-once memo holds before it evicts. At some 5 KB each this is about 650 MB.
+/// Distinct tokens that the verify-once memo holds before it evicts; only tokens that were met again are among them. At
+/// some 5 KB each this is about 650 MB.
 pub const MEMO_TOKENS_MAX: usize = 1 << 17;
 /// Distinct tokens that a worker finds without asking the memo; it then starts anew.
-pub const FRONT_TOKENS_MAX: usize = 1 << 13;
+pub const FRONT_TOKENS_MAX: usize = 1 << 12;
 /// Bytes of tokens that it finds so; tokens that the memo is not to hold because of their size are among them.
 pub const FRONT_BYTES_MAX: usize = 64 << 20;
 /// Longest token that the memo remembers, in bytes; a longer one is verified at each use. Entra's largest are some 15 KB,

@@ -33,11 +33,15 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// Appends the lower-case hexadecimal digits of some bytes.
 pub fn push_hex(bytes: &[u8], text: &mut String) {
-    const DIGITS: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    for byte in bytes {
-        let digits = [byte >> 4, byte & 15].map(|digit| DIGITS.get(usize::from(digit)).copied());
-        text.extend(digits.into_iter().flatten());
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or_default();
+    let mut digits = [0; 64];
+    for piece in bytes.chunks(digits.len() / 2) {
+        for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(piece) {
+            *pair = [digit(byte >> 4), digit(byte & 15)];
+        }
+        let used = digits.get(..2 * piece.len()).unwrap_or_default();
+        text.push_str(std::str::from_utf8(used).unwrap_or_default());
     }
 }
 

@@ -32,6 +32,8 @@ struct Slot {
     entry: Option<Arc<Entry>>,
     /// The partial that the token was last counted in, and its number there.
     counted: Option<(u64, TokenNumber)>,
+    /// True once other workers find it in the memo, or need not.
+    shared: bool,
 }
 
 impl Front {
@@ -67,19 +69,28 @@ impl Front {
     /// A slot for a value that has none.
     pub(super) fn push(&mut self, index: u64, entry: Option<Arc<Entry>>) -> usize {
         let slot = self.slots.len();
-        self.slots.push(Slot { entry, counted: None });
+        self.slots.push(Slot { shared: entry.is_some(), entry, counted: None });
         if self.table.iter_hash(index).take(SAME_INDEX_MAX).count() < SAME_INDEX_MAX {
             self.table.insert_unique(index, (index, slot), |(index, _)| *index);
         }
         slot
     }
 
-    /// Fills a slot that waited.
-    pub(super) fn fill(&mut self, slot: usize, entry: Arc<Entry>) {
+    /// Fills a slot that waited; `shared` tells whether the memo has it too.
+    pub(super) fn fill(&mut self, slot: usize, entry: Arc<Entry>, shared: bool) {
         self.bytes += entry.value_bytes();
         if let Some(slot) = self.slots.get_mut(slot) {
             slot.entry = Some(entry);
+            slot.shared = shared;
         }
+    }
+
+    /// The entry of a slot that is met again, if it is time to share it with other workers.
+    pub(super) fn share(&mut self, slot: usize) -> Option<&Arc<Entry>> {
+        let slot = self.slots.get_mut(slot)?;
+        let unshared = slot.entry.as_ref().filter(|_| !slot.shared)?;
+        slot.shared = true;
+        Some(unshared)
     }
 
     /// How many slots there are.

@@ -47,7 +47,7 @@ impl Engine {
         workspace.slots = slots;
     }
 
-    /// One slot a token of the records, in order. A token is remembered only once its verdict is known.
+    /// One slot a token of the records, in order. A token is remembered once its verdict is known and it is met again.
     fn find_slots(
         &self,
         scanned: &[Scanned<'_>],
@@ -61,10 +61,18 @@ impl Engine {
         let mut new: Vec<&TokenHit<'_>> = Vec::new();
         for hit in scanned.iter().flat_map(|scanned| scanned.record.tokens) {
             let index = self.memo.index(hit.value);
-            let slot = front.find(index, hit, first_new, &new).unwrap_or_else(|| {
-                new.push(hit);
-                front.push(index, self.memo.get(index, hit.value, hit.at_cut))
-            });
+            let slot = match front.find(index, hit, first_new, &new) {
+                Some(slot) => {
+                    if let Some(entry) = front.share(slot) {
+                        self.remember(index, hit, entry);
+                    }
+                    slot
+                }
+                None => {
+                    new.push(hit);
+                    front.push(index, self.memo.get(index, hit.value, hit.at_cut))
+                }
+            };
             slots.push(slot);
         }
         let unknown = new.iter().zip(first_new..).filter(|(_, slot)| front.entry(*slot).is_none());
@@ -86,11 +94,18 @@ impl Engine {
         let signatures = self.verifier().verify_batch(&items);
         for (((hit, slot), token), signature) in unknown.iter().zip(tokens).zip(signatures) {
             let entry = Arc::new(Entry::new(self, hit.value, hit.at_cut, token, signature));
-            if hit.value.len() <= limits::MEMO_TOKEN_BYTES_MAX {
-                let index = self.memo.index(hit.value);
-                self.memo.insert(index, hit.value, hit.at_cut, Arc::clone(&entry));
+            let index = self.memo.index(hit.value);
+            let repeated = self.memo.is_repeated(index);
+            if repeated {
+                self.remember(index, hit, &entry);
             }
-            front.fill(*slot, entry);
+            front.fill(*slot, entry, repeated);
+        }
+    }
+
+    fn remember(&self, index: u64, hit: &TokenHit<'_>, entry: &Arc<Entry>) {
+        if hit.value.len() <= limits::MEMO_TOKEN_BYTES_MAX {
+            self.memo.insert(index, hit.value, hit.at_cut, Arc::clone(entry));
         }
     }
 }

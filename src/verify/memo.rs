@@ -5,12 +5,16 @@ use dashmap::DashMap;
 use hashbrown::DefaultHashBuilder;
 use std::collections::VecDeque;
 use std::hash::BuildHasher as _;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Entries of one bucket. Values that an attacker makes collide (same end, same length) evict each other, and only cost
 /// their own verification again.
 const BUCKET_ENTRIES_MAX: usize = 8;
 /// Bytes at the end of a value that choose its bucket: characters of the signature, which differ between tokens.
 const TAIL_BYTES: usize = 16;
+
+/// Bits of the marks of values that were met once; a quarter of them set means that the marks begin anew.
+const MARKS: usize = 1 << 22;
 
 /// What a [`Memo`] remembers: it knows which value it is about, so that the value is held once.
 pub trait Remembered: Clone {
@@ -22,12 +26,15 @@ pub trait Remembered: Clone {
 ///
 /// A lookup compares the whole value and its `at_cut` flag, so a hit is never wrong, and a miss only costs the work
 /// again: the presence of the memo cannot be seen in any result. It is bounded: values fall into a fixed number of
-/// buckets of eight, and a full bucket drops the value that it has held longest.
+/// buckets of eight, and a full bucket drops the value that it has held longest. A value is worth its memory from its second
+/// use on: at the first only a mark of one bit is left ([`Memo::is_repeated`]), for in many a log most tokens have no second.
 pub struct Memo<V> {
     /// Secret of this run, so that nobody can choose the bucket of a value.
     secret: DefaultHashBuilder,
     buckets_max: u64,
     buckets: DashMap<u64, VecDeque<V>, DefaultHashBuilder>,
+    marks: Box<[AtomicU64]>,
+    marked: AtomicUsize,
 }
 
 impl<V> std::fmt::Debug for Memo<V> {
@@ -41,7 +48,13 @@ impl<V: Remembered> Memo<V> {
     /// A memo of at most `tokens_max` values, rounded up to a multiple of eight.
     pub fn new(tokens_max: usize) -> Self {
         let buckets_max = u64::try_from(tokens_max.div_ceil(BUCKET_ENTRIES_MAX)).unwrap_or(u64::MAX).max(1);
-        Self { secret: DefaultHashBuilder::default(), buckets_max, buckets: DashMap::default() }
+        Self {
+            secret: DefaultHashBuilder::default(),
+            buckets_max,
+            buckets: DashMap::default(),
+            marks: (0..MARKS / 64).map(|_| AtomicU64::new(0)).collect(),
+            marked: AtomicUsize::new(0),
+        }
     }
 
     /// A number that the end and the length of a value decide, together with the secret of this run. Values with the
@@ -50,6 +63,22 @@ impl<V: Remembered> Memo<V> {
         let tail = value.len().saturating_sub(TAIL_BYTES);
         let tail = value.as_bytes().get(tail..).unwrap_or_default();
         self.secret.hash_one((tail, value.len()))
+    }
+
+    /// True if a value with this index was marked before; marks it. Now and then a value is taken for repeated that is not,
+    /// which costs its memory and nothing else.
+    pub fn is_repeated(&self, index: u64) -> bool {
+        let bit = index % u64::try_from(MARKS).unwrap_or(u64::MAX);
+        let word = usize::try_from(bit / 64).ok().and_then(|word| self.marks.get(word));
+        let before = word.map_or(0, |word| word.fetch_or(1 << (bit % 64), Ordering::Relaxed));
+        if before >> (bit % 64) & 1 == 1 {
+            return true;
+        }
+        if self.marked.fetch_add(1, Ordering::Relaxed) >= MARKS / 4 {
+            self.marked.store(0, Ordering::Relaxed);
+            self.marks.iter().for_each(|word| word.store(0, Ordering::Relaxed));
+        }
+        false
     }
 
     /// What is known about a value, if it is remembered. `index` is the value's [`Self::index`].
@@ -142,6 +171,14 @@ mod tests {
         }
         assert_eq!(memo.len(), BUCKET_ENTRIES_MAX);
         assert!(!format!("{memo:?}").contains("sixteen"));
+    }
+
+    #[test]
+    fn a_value_is_repeated_from_its_second_time_on() {
+        let memo: Memo<Known> = Memo::new(16);
+        assert!(!memo.is_repeated(7) && memo.is_repeated(7) && !memo.is_repeated(8));
+        (100..9_000_000).for_each(|index| drop(memo.is_repeated(index)));
+        assert!(memo.marked.load(Ordering::Relaxed) <= MARKS / 4);
     }
 
     #[test]
