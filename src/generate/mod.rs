@@ -133,11 +133,7 @@ fn write(
     let one_log = log.is_some();
     let written = match log {
         Some(log) => stream(parts, make, log)?,
-        None => {
-            let logs = folder_in(plan, "logs")?;
-            let parts = (0..parts).into_par_iter();
-            parts.map(|part| make(part)?.write_file(&logs)).collect::<Result<Vec<Part>, GenerateError>>()?
-        }
+        None => store(&folder_in(plan, "logs")?, parts, make)?,
     };
     let mut summary = Summary::default();
     let mut expected = String::new();
@@ -150,6 +146,15 @@ fn write(
     Ok(summary)
 }
 
+/// Writes each part as a file.
+fn store<'c>(
+    logs: &Path,
+    parts: u64,
+    make: impl Fn(u64) -> Result<Made<'c>, GenerateError> + Sync,
+) -> Result<Vec<Part>, GenerateError> {
+    (0..parts).into_par_iter().map(|part| make(part)?.write_file(logs)).collect()
+}
+
 /// Writes all parts into one log, in order; as many as fit are made at the same time.
 fn stream<'c>(
     parts: u64,
@@ -160,9 +165,9 @@ fn stream<'c>(
     let numbers: Vec<u64> = (0..parts).collect();
     let mut written = Vec::with_capacity(numbers.len());
     for numbers in numbers.chunks(held.max(1)) {
-        let made: Result<Vec<(Part, Vec<u8>)>, GenerateError> =
+        let pieces: Result<Vec<(Part, Vec<u8>)>, GenerateError> =
             numbers.par_iter().map(|part| make(*part)?.to_bytes()).collect();
-        for (part, bytes) in made? {
+        for (part, bytes) in pieces? {
             log.write_all(&bytes).map_err(GenerateError::file(Path::new("the log")))?;
             written.push(part);
         }
