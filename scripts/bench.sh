@@ -14,7 +14,7 @@
 #   TOKENTRAIL_BENCH_PROFILE   cargo profile of the tool                   [release]
 #   TOKENTRAIL_BENCH_BIN       a tool that is built already
 #   TOKENTRAIL_GROWTH_LINES    lines of the growth row, each token 100 times   ["1000000 10000000"; up to 100000000]
-#   TOKENTRAIL_GROWTH_TOKENS   distinct tokens of the growth row               ["100000 1000000"; up to 10000000]
+#   TOKENTRAIL_GROWTH_TOKENS   distinct tokens of the growth row               ["50000 500000"; up to 10000000, if memory allows]
 # Needs a Rust toolchain, a C compiler and python3. PyJWT is installed into a virtual environment if pip can reach it.
 set -euo pipefail
 cd "$(dirname "$0")/.."

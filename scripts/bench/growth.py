@@ -56,7 +56,7 @@ def growth(setting):
     )
     yield from compared(
         "distinct tokens (ES256)",
-        setting.growth("TOKENS", [100_000, 1_000_000]),
+        setting.growth("TOKENS", [50_000, 500_000]),
         lambda tokens: piped(setting, tokens, "--reuse", "1", "--alg", "ES256"),
     )
 

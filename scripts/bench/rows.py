@@ -1,6 +1,7 @@
 """The rows: what is run against what, and what the ratio must be."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -25,7 +26,8 @@ def repeat_corpus(setting, *options, name="repeat", misuse=0.01):
 
 def verify(_setting):
     """The kernel's own bench compares within one run and prints the ratio."""
-    command = ["cargo", "bench", "--locked", "--bench", "verify"]
+    profile = os.environ.get("TOKENTRAIL_BENCH_PROFILE", "bench")
+    command = ["cargo", "bench", "--locked", "--profile", profile, "--bench", "verify"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     work, against = "RS256-2048 verify alone, per core", "aws-lc ParsedPublicKey"
     told = [line for line in done.stdout.splitlines() if "ratio" in line.lower() and "2048" in line]
