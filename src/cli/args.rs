@@ -129,12 +129,22 @@ pub(super) struct GenerateArgs {
     /// APIs in the policy
     #[arg(long, value_name = "N")]
     pub(super) apis: Option<u32>,
+    /// Hours in which the tokens are issued, up to 72 [default: 72]
+    ///
+    /// With few hours many tokens are in use at the same time.
+    #[arg(long, value_name = "N")]
+    pub(super) hours: Option<u32>,
     /// Algorithm of the signatures: RS256 or ES256 (random keys: not the same bytes again)
     #[arg(long, value_name = "ALG")]
     pub(super) alg: Option<String>,
     /// Compress the logs
     #[arg(long)]
     pub(super) gzip: bool,
+    /// Write one log there, instead of files under logs/; - for standard output
+    ///
+    /// A pipe into `audit … -` then needs no room for the log.
+    #[arg(long, value_name = "FILE", conflicts_with = "gzip")]
+    pub(super) log: Option<PathBuf>,
     /// Keep keys and signatures in this file, or take them from it, so that making the corpus again costs no signing
     #[arg(long, value_name = "FILE")]
     pub(super) token_bank: Option<PathBuf>,

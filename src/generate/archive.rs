@@ -2,7 +2,7 @@
 
 use super::keyring::{KeyRing, Signer, SigningKey};
 use super::plan::{GenerateError, Plan};
-use super::world::{DAY, TRAFFIC_SECONDS, TRAFFIC_START, World};
+use super::world::{DAY, TRAFFIC_START, World};
 use crate::entra::PERSONAL_TENANT;
 use crate::redact;
 use crate::time::UtcMicros;
@@ -10,9 +10,6 @@ use aws_lc_rs::digest;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
-
-/// First and last capture, in seconds since the epoch.
-const CAPTURED: (i64, i64) = (TRAFFIC_START - 7 * DAY, TRAFFIC_START + TRAFFIC_SECONDS + 3 * DAY);
 
 /// When the sources list a key: from one instant (inclusive) until another, in seconds since the epoch.
 #[derive(Clone, Copy)]
@@ -31,7 +28,7 @@ impl Published {
 
 /// The instants of the captures, in order.
 fn capture_times(plan: &Plan) -> impl Iterator<Item = i64> {
-    let (first, last) = CAPTURED;
+    let (first, last) = (TRAFFIC_START - 7 * DAY, TRAFFIC_START + plan.seconds() + 3 * DAY);
     let count = i64::from(plan.captures);
     (0..count).map(move |index| first + (last - first) * index / (count - 1).max(1))
 }

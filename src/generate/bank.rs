@@ -81,6 +81,7 @@ fn parameters(plan: &Plan, tokens: u64) -> Value {
         "apis": plan.apis,
         "kids": plan.kids,
         "captures": plan.captures,
+        "hours": plan.hours,
         "alg": plan.alg.name(),
     })
 }

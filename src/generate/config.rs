@@ -5,7 +5,7 @@ use super::keyring::{KeyRing, Signer};
 use super::line::NGINX_TEMPLATE;
 use super::part::GATEWAYS;
 use super::plan::{GenerateError, LogFormat, Plan, Summary};
-use super::world::{Api, DAY, Style, TRAFFIC_SECONDS, TRAFFIC_START, Tenant, World};
+use super::world::{Api, DAY, Style, TRAFFIC_START, Tenant, World};
 use std::fmt::Write;
 
 /// The policy under which the planting table is right.
@@ -18,7 +18,7 @@ pub(super) fn policy(world: &World, ring: &KeyRing) -> Result<String, GenerateEr
         let _ = writeln!(text, "{} = \"{}\"", tenant.label, tenant.id);
     }
     let _ = write!(text, "\n[validation]\npreset = \"dotnet\"\nalgorithms = [\"{}\"]\n", world.alg.name());
-    let (since, until) = (TRAFFIC_START - DAY, TRAFFIC_START + TRAFFIC_SECONDS + 3 * DAY);
+    let (since, until) = (TRAFFIC_START - DAY, TRAFFIC_START + world.seconds + 3 * DAY);
     let _ = write!(
         text,
         "\n[keys]\ncompromised = [{{ kid = \"{}\", since = \"{}\", until = \"{}\" }}]\n",
@@ -104,10 +104,16 @@ principal = "$upstream_http_x_principal"
 }
 
 /// What the corpus is, for whoever finds it.
-pub(super) fn readme(plan: &Plan, summary: Summary) -> String {
-    let formats = match plan.format {
-        LogFormat::EnvoyJson => "--input-format envoy-json",
-        LogFormat::EdgeJson | LogFormat::Nginx => "--formats formats.toml",
+pub(super) fn readme(plan: &Plan, summary: Summary, one_log: bool) -> String {
+    let formats = match (plan.format, one_log) {
+        (LogFormat::EnvoyJson, _) => "--input-format envoy-json",
+        (LogFormat::EdgeJson | LogFormat::Nginx, false) => "--formats formats.toml",
+        (LogFormat::EdgeJson | LogFormat::Nginx, true) => "--formats formats.toml --input-format edge",
+    };
+    let (logs, logs_line) = if one_log {
+        ("LOG", "LOG             the log, wherever it was written to\n")
+    } else {
+        ("logs", "logs/           the logs\n")
     };
     format!(
         "Synthetic gateway logs with planted misuse, written by `tokentrail generate`.\n\
@@ -118,14 +124,14 @@ pub(super) fn readme(plan: &Plan, summary: Summary) -> String {
          result    {lines} lines, {bytes} bytes, {files} files, {tokens} tokens, {planted} of them misused\n\
          period    {from} to {until} (issue of the tokens)\n\
          \n\
-         logs/           the logs\n\
+         {logs_line}\
          keys/           the key archive, with captures.jsonl\n\
          policy.toml     the policy under which expected.jsonl is right\n\
          {formats_line}\
          expected.jsonl  what an audit must find above the severity info, for each planted token: rule, token_sha256, api,\n\
          \x20               outcome, count (requests), and the name of the misuse. Nothing else above info is to be found.\n\
          \n\
-         tokentrail audit --keys keys --policy policy.toml {formats} -o out logs\n",
+         tokentrail audit --keys keys --policy policy.toml {formats} -o out {logs}\n",
         seed = plan.seed,
         format = plan.format.name(),
         reuse = plan.reuse,
@@ -141,7 +147,7 @@ pub(super) fn readme(plan: &Plan, summary: Summary) -> String {
         tokens = summary.tokens,
         planted = summary.planted,
         from = instant(TRAFFIC_START),
-        until = instant(TRAFFIC_START + TRAFFIC_SECONDS),
+        until = instant(TRAFFIC_START + plan.seconds()),
         formats_line =
             if plan.format == LogFormat::EnvoyJson { "" } else { "formats.toml    how the logs are read\n" },
     )

@@ -3,7 +3,7 @@
 use super::archive::Published;
 use super::dice::{Dice, stream};
 use super::plan::{GenerateError, Plan, Signing};
-use super::world::{DAY, TRAFFIC_SECONDS, TRAFFIC_START};
+use super::world::{DAY, TRAFFIC_START};
 use crate::codec::base64url;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{self, EcdsaKeyPair, KeyPair, RsaKeyPair};
@@ -128,6 +128,8 @@ pub(super) fn mac(secret: &[u8], message: &[u8]) -> Vec<u8> {
 /// Every key of a corpus.
 pub(super) struct KeyRing {
     keys: Vec<SigningKey>,
+    /// Length of the traffic in seconds.
+    seconds: i64,
 }
 
 impl KeyRing {
@@ -158,7 +160,7 @@ impl KeyRing {
             .collect();
         let keys = keys?;
         if keys.len() == Self::length(plan) {
-            Ok(Self { keys })
+            Ok(Self { keys, seconds: plan.seconds() })
         } else {
             Err(GenerateError::Key { index: keys.len(), why: "the key ring is incomplete".to_owned() })
         }
@@ -190,19 +192,19 @@ impl KeyRing {
     /// The key that signs a good token issued at `issued`: the one whose turn it is, sometimes already the next.
     pub(super) fn due(&self, issued: i64, dice: &mut Dice) -> Signer {
         let count = i64::try_from(self.regular()).unwrap_or(1);
-        let turn = ((issued - TRAFFIC_START) * count / TRAFFIC_SECONDS).clamp(0, count - 1);
+        let turn = ((issued - TRAFFIC_START) * count / self.seconds).clamp(0, count - 1);
         let next = i64::from(dice.chance(200));
         Signer::Regular(usize::try_from((turn + next).min(count - 1)).unwrap_or(0))
     }
 
     /// When the sources list a key.
     pub(super) fn published(&self, signer: Signer) -> Published {
-        let end = TRAFFIC_START + TRAFFIC_SECONDS;
+        let end = TRAFFIC_START + self.seconds;
         match signer {
             Signer::Regular(turn) => {
                 let count = i64::try_from(self.regular()).unwrap_or(1);
                 let turn = i64::try_from(turn).unwrap_or(0);
-                let start_of = |turn: i64| TRAFFIC_START + TRAFFIC_SECONDS * turn / count;
+                let start_of = |turn: i64| TRAFFIC_START + self.seconds * turn / count;
                 Published { from: start_of(turn) - 3 * DAY, until: start_of(turn + 1) + 2 * DAY }
             }
             Signer::NotYetPublished => Published { from: end, until: i64::MAX },

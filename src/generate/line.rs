@@ -136,11 +136,10 @@ fn edge_json(r: &Request<'_>, out: &mut String) -> std::fmt::Result {
         concat!(
             r#"{{"ts":{ts},"dur_ms":{dur},"gateway":"{gateway}","rid":"{rid}","client":"{client}","method":"{method}","#,
             r#""scheme":"https","host":"{host}","url":"{url}","proto":"HTTP/2.0","status":{status},"bytes":{bytes},"#,
-            r#""tls":{{"version":"TLSv1.3","cipher":"TLS_AES_256_GCM_SHA384","sni":"{host}","alpn":"h2"}},"#,
+            r#""tls":{{"version":"TLSv1.3","alpn":"h2"}},"#,
             r#""headers":{{"accept":"application/json","user-agent":"{agent}","traceparent":"{trace}","#,
             r#""authorization":{authorization}}},"principal":{principal},"#,
-            r#""upstream":{{"addr":"10.20.{o1}.{o2}:8080","time_ms":{dur},"status":{status},"pool":"{host}-pool-a"}},"#,
-            r#""waf":{{"policy":"default","action":"allow","score":0}}}}"#,
+            r#""upstream":{{"addr":"10.20.{o1}.{o2}:8080","time_ms":{dur},"status":{status}}}}}"#,
             "\n"
         ),
         ts = r.at_ms,

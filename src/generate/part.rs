@@ -43,6 +43,14 @@ pub(super) struct Corpus<'c> {
     pub unpublished_until: i64,
 }
 
+/// A part before it is written.
+pub(super) struct Made<'c> {
+    corpus: &'c Corpus<'c>,
+    index: u64,
+    tokens: Vec<Token<'c>>,
+    requests: Vec<Request>,
+}
+
 /// What a part adds to the whole.
 pub(super) struct Part {
     /// Its share of the numbers.
@@ -66,34 +74,16 @@ struct Request {
 }
 
 impl Corpus<'_> {
-    /// Writes the log file of a part and says what was planted in it. `health` are the numbers of its requests without a
-    /// token.
-    pub(super) fn write_part(
+    /// Makes the tokens and the requests of a part. `health` are the numbers of its requests without a token.
+    pub(super) fn make(
         &self,
-        logs: &Path,
         index: u64,
         tokens: Range<u64>,
         health: Range<u64>,
-    ) -> Result<Part, GenerateError> {
-        let gateway = format!("edge-{:02}", index % GATEWAYS + 1);
-        let extension = if self.plan.gzip { "log.gz" } else { "log" };
-        let path = logs.join(format!("{gateway}-{index:04}.{extension}"));
+    ) -> Result<Made<'_>, GenerateError> {
         let tokens = self.tokens(tokens)?;
         let requests = self.requests(&tokens, health);
-        let bytes =
-            self.write_log(&path, &gateway, &tokens, &requests).map_err(GenerateError::file(&path))?;
-        let planted: Vec<&Token<'_>> = tokens.iter().filter(|token| token.spec.plant.is_some()).collect();
-        let expected: String = planted.iter().map(|token| expected(token)).collect();
-        let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
-        let summary = Summary {
-            lines: count(requests.len()),
-            bytes,
-            files: 1,
-            tokens: count(tokens.len()),
-            planted: count(planted.len()),
-            expected: count(expected.lines().count()),
-        };
-        Ok(Part { summary, expected })
+        Ok(Made { corpus: self, index, tokens, requests })
     }
 
     /// Makes the tokens of a part, on all cores.
@@ -169,44 +159,67 @@ impl Corpus<'_> {
         requests.sort_unstable_by_key(|request| (request.at_ms, request.number));
         requests
     }
+}
 
-    fn write_log(
-        &self,
-        path: &Path,
-        gateway: &str,
-        tokens: &[Token<'_>],
-        requests: &[Request],
-    ) -> io::Result<u64> {
-        let file = File::create_new(path)?;
-        if self.plan.gzip {
+impl Made<'_> {
+    /// Writes the part as a log file.
+    pub(super) fn write_file(&self, logs: &Path) -> Result<Part, GenerateError> {
+        let extension = if self.corpus.plan.gzip { "log.gz" } else { "log" };
+        let path = logs.join(format!("{}-{:04}.{extension}", self.gateway(), self.index));
+        Ok(self.part(self.write_log(&path).map_err(GenerateError::file(&path))?))
+    }
+
+    /// Writes the part as a piece of one log.
+    pub(super) fn to_bytes(&self) -> Result<(Part, Vec<u8>), GenerateError> {
+        let mut log = Vec::new();
+        let bytes = self.write_lines(&mut log).map_err(GenerateError::file(Path::new("the log")))?;
+        Ok((self.part(bytes), log))
+    }
+
+    fn gateway(&self) -> String {
+        format!("edge-{:02}", self.index % GATEWAYS + 1)
+    }
+
+    /// What was planted, and how much was written.
+    fn part(&self, bytes: u64) -> Part {
+        let planted = || self.tokens.iter().filter(|token| token.spec.plant.is_some());
+        let expected: String = planted().map(expected).collect();
+        let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+        let summary = Summary {
+            lines: count(self.requests.len()),
+            bytes,
+            files: 1,
+            tokens: count(self.tokens.len()),
+            planted: count(planted().count()),
+            expected: count(expected.lines().count()),
+        };
+        Part { summary, expected }
+    }
+
+    fn write_log(&self, path: &Path) -> io::Result<u64> {
+        let mut file = File::create_new(path)?;
+        if self.corpus.plan.gzip {
             let mut encoder =
                 GzEncoder::new(BufWriter::with_capacity(BUFFER_BYTES, file), Compression::fast());
-            let bytes = self.write_lines(&mut encoder, gateway, tokens, requests)?;
+            let bytes = self.write_lines(&mut encoder)?;
             encoder.finish()?.flush()?;
             return Ok(bytes);
         }
-        let mut file = file;
-        self.write_lines(&mut file, gateway, tokens, requests)
+        self.write_lines(&mut file)
     }
 
-    fn write_lines(
-        &self,
-        out: &mut impl Write,
-        gateway: &str,
-        tokens: &[Token<'_>],
-        requests: &[Request],
-    ) -> io::Result<u64> {
+    fn write_lines(&self, out: &mut impl Write) -> io::Result<u64> {
         let mut text = String::with_capacity(BUFFER_BYTES + (64 << 10));
-        let mut bytes = 0;
-        for request in requests {
-            let token = request.token.and_then(|place| tokens.get(place));
+        let (gateway, mut bytes) = (self.gateway(), 0);
+        for request in &self.requests {
+            let token = request.token.and_then(|place| self.tokens.get(place));
             let used = Use {
                 at_ms: request.at_ms,
                 number: request.number,
-                gateway,
+                gateway: &gateway,
                 token: token.map(|token| (&token.spec, token.minted.text.as_str())),
             };
-            line::write(self.world, &used, &mut text);
+            line::write(self.corpus.world, &used, &mut text);
             if text.len() >= BUFFER_BYTES {
                 out.write_all(text.as_bytes())?;
                 bytes += u64::try_from(text.len()).unwrap_or(0);

@@ -79,6 +79,8 @@ pub struct Plan {
     pub kids: u32,
     /// Captures of each key source; at least [`Plan::CAPTURES_MIN`].
     pub captures: u32,
+    /// Hours in which the tokens are issued, 1 to 72. Few hours make many tokens live at the same time.
+    pub hours: u32,
     /// Algorithm that the issuer signs with.
     pub alg: Signing,
     /// Whether the logs are compressed with gzip.
@@ -92,6 +94,8 @@ pub struct Plan {
 impl Plan {
     /// Fewer captures would leave more than a day between two of them, and no key could be proven absent.
     pub const CAPTURES_MIN: u32 = 14;
+    /// More would lie outside of what the fewest captures prove.
+    pub const HOURS_MAX: u32 = 72;
 
     /// A plan of usual size.
     pub fn new(out: impl Into<PathBuf>) -> Self {
@@ -105,11 +109,17 @@ impl Plan {
             apis: 20,
             kids: 6,
             captures: 27,
+            hours: Self::HOURS_MAX,
             alg: Signing::default(),
             gzip: false,
             out: out.into(),
             token_bank: None,
         }
+    }
+
+    /// Length of the traffic in seconds.
+    pub(super) fn seconds(&self) -> i64 {
+        i64::from(self.hours) * 3600
     }
 }
 

@@ -3,7 +3,7 @@
 use super::dice::Dice;
 use super::keyring::{KeyRing, Signer};
 use super::plant::{Plant, Twist};
-use super::world::{Api, Style, TRAFFIC_SECONDS, TRAFFIC_START, World};
+use super::world::{Api, Style, TRAFFIC_START, World};
 
 /// Seconds by which Entra back-dates `iat` and `nbf` (rules.md section 8, item 6).
 const BACKDATED: i64 = 300;
@@ -64,9 +64,8 @@ pub(super) struct Spec<'w> {
 /// Instant at which a token is issued: spread over the traffic, in order.
 pub(super) fn issued_at(world: &World, index: u64, tokens: u64) -> i64 {
     let place = |index: u64| {
-        let offset =
-            u128::from(index) * u128::from(TRAFFIC_SECONDS.unsigned_abs()) / u128::from(tokens.max(1));
-        i64::try_from(offset).unwrap_or(TRAFFIC_SECONDS)
+        let offset = u128::from(index) * u128::from(world.seconds.unsigned_abs()) / u128::from(tokens.max(1));
+        i64::try_from(offset).unwrap_or(world.seconds)
     };
     let (from, until) = (place(index), place(index + 1));
     let most = (until - 1).max(from);

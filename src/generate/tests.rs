@@ -23,7 +23,7 @@ fn write_plan(plan: &Plan) -> Summary {
     let health = plan.lines / LINES_PER_HEALTH_CHECK;
     let uses = plan.lines - health;
     let tokens = uses.div_ceil(u64::from(plan.reuse));
-    write(plan, ring(), None, [tokens, uses, health]).unwrap()
+    write(plan, ring(), None, [tokens, uses, health], None).unwrap()
 }
 
 /// Every file below a folder with its content.
@@ -110,6 +110,41 @@ fn the_same_plan_gives_the_same_bytes_on_any_number_of_threads() {
         .collect();
     assert!(made[0].len() > 10);
     assert!(made[0] == made[1], "two runs differ");
+}
+
+#[test]
+fn one_log_holds_the_bytes_of_the_files() {
+    let folder = TempDir::new().unwrap();
+    let [apart, whole] = ["apart", "whole"].map(|name| plan(folder.path().join(name)));
+    let summary = write_plan(&apart);
+    let mut log = Vec::new();
+    let health = whole.lines / LINES_PER_HEALTH_CHECK;
+    let uses = whole.lines - health;
+    let numbers = [uses.div_ceil(u64::from(whole.reuse)), uses, health];
+    assert_eq!(write(&whole, ring(), None, numbers, Some(&mut log)).unwrap(), summary);
+    let mut files: Vec<PathBuf> = content(&apart.out.join("logs")).into_keys().collect();
+    files.sort_by_key(|name| name.to_string_lossy().rsplit('-').next().map(str::to_owned));
+    let joined: Vec<u8> =
+        files.iter().flat_map(|name| fs::read(apart.out.join("logs").join(name)).unwrap()).collect();
+    assert!(joined == log, "the log differs from the files");
+    assert!(!whole.out.join("logs").exists());
+    let described = fs::read_to_string(whole.out.join("README.txt")).unwrap();
+    assert!(described.contains("--input-format edge -o out LOG"), "{described}");
+}
+
+#[test]
+fn few_hours_keep_what_good_tokens_promise() {
+    let folder = TempDir::new().unwrap();
+    let short = Plan { hours: 2, ..plan(folder.path().join("corpus")) };
+    let ring = KeyRing::make(&Plan { alg: Signing::Es256, ..short.clone() }).unwrap();
+    let health = short.lines / LINES_PER_HEALTH_CHECK;
+    let uses = short.lines - health;
+    let es256 = Plan { alg: Signing::Es256, ..short };
+    write(&es256, &ring, None, [uses.div_ceil(4), uses, health], None).unwrap();
+    let times: Vec<i64> = requests(&es256.out).iter().map(|line| line["ts"].as_i64().unwrap()).collect();
+    let (first, last) = (times.iter().min().unwrap(), times.iter().max().unwrap());
+    // Two hours of issuing, an hour and a half of use, a day of applications' tokens and of what is used too late.
+    assert!(last - first > 2 * 3_600_000 && last - first < 30 * 3_600_000, "{first} to {last}");
 }
 
 #[test]

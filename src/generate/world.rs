@@ -7,8 +7,6 @@ use super::plan::{LogFormat, Plan, Signing};
 pub(super) const TRAFFIC_START: i64 = 1_793_577_600;
 /// Seconds of a day.
 pub(super) const DAY: i64 = 86_400;
-/// Length of the traffic in seconds.
-pub(super) const TRAFFIC_SECONDS: i64 = 3 * DAY;
 /// Name under which the whole organisation's hosts stand.
 const DOMAIN: &str = "contoso.example";
 /// Names of the first APIs; further ones are numbered.
@@ -144,6 +142,8 @@ pub(super) struct World {
     pub format: LogFormat,
     /// Algorithm of the issuer.
     pub alg: Signing,
+    /// Length of the traffic in seconds.
+    pub seconds: i64,
     /// Tenants that the policy allows.
     pub tenants: Vec<Tenant>,
     /// A tenant that it does not.
@@ -165,6 +165,7 @@ impl World {
             seed: plan.seed,
             format: plan.format,
             alg: plan.alg,
+            seconds: plan.seconds(),
             tenants: (0..plan.tenants).map(|index| tenant(index, format!("tenant-{index:03}"))).collect(),
             stranger: tenant(u32::MAX, "stranger".to_owned()),
             apis: (0..usize::try_from(plan.apis).unwrap_or(1))
