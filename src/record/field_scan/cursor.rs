@@ -149,6 +149,7 @@ impl<'t, 'e> Cursor<'t, 'e> {
     }
 
     /// Goes over a number, `true`, `false` or `null`, which is the `None` inside.
+    #[expect(clippy::option_option, reason = "the outer one is doubt, the inner one JSON's null")]
     pub(super) fn scalar(&mut self) -> Option<Option<Scalar<'t>>> {
         let rest = self.text.as_bytes().get(self.here.at..)?;
         if let Some((value, length)) = word(rest) {
