@@ -75,7 +75,10 @@ impl<'a> Scalar<'a> {
     }
 
     fn is_absent(self) -> bool {
-        matches!(self, Self::Text(text) if credential::is_absent(text))
+        let Self::Text(text) = self else { return false };
+        // What is long and has no white space at its ends is some value; this spares nearly all the closer look.
+        let is_plain = matches!(text.as_bytes(), [first, _, _, _, .., last] if *first > b' ' && *last > b' ');
+        !is_plain && credential::is_absent(text)
     }
 }
 
@@ -139,6 +142,7 @@ pub(super) struct Draft<'a, 's> {
     slots: [Slot<'a>; ROLES],
     conditions_seen: u64,
     conditions_met: u64,
+    groups: u32,
 }
 
 impl<'a, 's> Draft<'a, 's> {
@@ -153,7 +157,23 @@ impl<'a, 's> Draft<'a, 's> {
             slots: [Slot::default(); ROLES],
             conditions_seen: 0,
             conditions_met: 0,
+            groups: 0,
         }
+    }
+
+    /// Forgets what was collected.
+    pub(super) fn restart(&mut self) {
+        self.tokens.clear();
+        self.presence = Presence::Absent;
+        self.repaired = false;
+        self.slots = [Slot::default(); ROLES];
+        (self.conditions_seen, self.conditions_met, self.groups) = (0, 0, 0);
+    }
+
+    /// A number for an array, which no other array of the unit has.
+    pub(super) fn next_group(&mut self) -> u32 {
+        self.groups = self.groups.saturating_add(1);
+        self.groups
     }
 
     /// The value of a role.
@@ -162,8 +182,12 @@ impl<'a, 's> Draft<'a, 's> {
     }
 
     /// The value of a role as text.
+    #[inline]
     pub(super) fn text(&self, role: Role) -> Option<&'a str> {
-        self.role(role).map(|value| value.text(self.arena))
+        match self.role(role)? {
+            Scalar::Text(text) => Some(text),
+            other => Some(other.text(self.arena)),
+        }
     }
 
     /// Offers a value for a role. Lower ranks win; of equal ones the last, but the first of one array (`group`, 0 for

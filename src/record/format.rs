@@ -1,8 +1,9 @@
 //! A compiled format, and the reading of one unit with it.
 
 use super::draft::{Draft, Field, RawToken};
+use super::field_scan::Scanner;
 use super::fill;
-use super::json::{self, JsonPlan, Parser};
+use super::json::{self, JsonPlan, JsonScratch};
 use super::scan;
 use super::shape::Shape;
 use super::template::{self, Template};
@@ -37,14 +38,35 @@ pub(super) enum Reader {
 }
 
 /// Memory that is used again from unit to unit; one a thread.
-#[derive(Default)]
 pub struct ReadScratch {
-    parsers: Vec<Parser>,
+    json: JsonScratch,
     tokens: Vec<RawToken<'static>>,
     zone_assumed: bool,
 }
 
+impl Default for ReadScratch {
+    /// With the fast path for JSON where this processor has one.
+    fn default() -> Self {
+        Self::with(Scanner::detect())
+    }
+}
+
 impl ReadScratch {
+    /// Without code that only some processors can run. The records are the same.
+    pub fn portable() -> Self {
+        Self::with(Scanner::off())
+    }
+
+    fn with(scanner: Scanner) -> Self {
+        Self { json: JsonScratch::new(scanner), tokens: Vec::new(), zone_assumed: false }
+    }
+
+    /// Units of JSON that were read without a parse, for tests.
+    #[doc(hidden)]
+    pub fn unparsed_units(&self) -> u64 {
+        self.json.scanner.units
+    }
+
     /// True once a time without zone has been read as UTC because the format names no zone (`time_zone=assumed`).
     pub fn zone_assumed(&self) -> bool {
         self.zone_assumed
@@ -110,7 +132,7 @@ impl Format {
         let mut tokens = recycled(std::mem::take(&mut scratch.tokens));
         let mut draft = Draft::new(&self.shape, arena, &mut tokens);
         let outcome = match &self.reader {
-            Reader::Json(plan) => json::read(plan, unit, &mut scratch.parsers, &mut draft),
+            Reader::Json(plan) => json::read(plan, unit, &mut scratch.json, &mut draft),
             Reader::Template(template) => template.read(unit, &mut draft),
             Reader::Scan => Ok(read_scan(unit, &mut draft)),
         };

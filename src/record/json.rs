@@ -1,7 +1,10 @@
 //! JSON records: one parse with `simd-json`, one walk along the trie of the format's paths.
+//!
+//! Nearly all lines are read without it, by [`super::field_scan`]; this path reads any line, and says what a line means.
 
 use super::credential;
 use super::draft::{Draft, Field, Scalar, Target};
+use super::field_scan::Scanner;
 use super::path::{Leaf, Trie, TrieNode};
 use super::repair;
 use super::shape::How;
@@ -11,7 +14,7 @@ use bumpalo::Bump;
 use simd_json::{Buffers, Node, StaticNode, Tape};
 
 /// The memory of one parse, kept for the next.
-pub(super) struct Parser {
+struct Parser {
     buffers: Buffers,
     tape: Tape<'static>,
 }
@@ -19,6 +22,19 @@ pub(super) struct Parser {
 impl Default for Parser {
     fn default() -> Self {
         Self { buffers: Buffers::with_max_depth(4096, 512), tape: Tape(Vec::new()) }
+    }
+}
+
+/// What reading JSON needs from unit to unit.
+pub(super) struct JsonScratch {
+    pub(super) scanner: Scanner,
+    /// Parsers; more than one is in use where a text is JSON itself.
+    parsers: Vec<Parser>,
+}
+
+impl JsonScratch {
+    pub(super) fn new(scanner: Scanner) -> Self {
+        Self { scanner, parsers: Vec::new() }
     }
 }
 
@@ -34,13 +50,28 @@ pub(super) struct JsonPlan {
 pub(super) fn read<'a>(
     plan: &'a JsonPlan,
     unit: &'a [u8],
-    parsers: &mut Vec<Parser>,
+    scratch: &mut JsonScratch,
     draft: &mut Draft<'a, '_>,
 ) -> Result<Unit, Reject> {
     if unit.trim_ascii().is_empty() {
         return Ok(Unit::Ignored);
     }
     let Some(root) = plan.trie.root() else { return Ok(Unit::Record) };
+    let JsonScratch { scanner, parsers } = scratch;
+    if scanner.read(plan, root, unit, draft).is_none() {
+        read_parsed(plan, root, unit, parsers, draft)?;
+    }
+    Ok(if draft.is_skipped() { Unit::Ignored } else { Unit::Record })
+}
+
+/// Reads any unit.
+fn read_parsed<'a>(
+    plan: &'a JsonPlan,
+    root: &'a TrieNode,
+    unit: &'a [u8],
+    parsers: &mut Vec<Parser>,
+    draft: &mut Draft<'a, '_>,
+) -> Result<(), Reject> {
     let arena = draft.arena;
     let mut parser = parsers.pop().unwrap_or_default();
     let mut tape = std::mem::replace(&mut parser.tape, Tape(Vec::new())).reset();
@@ -54,13 +85,8 @@ pub(super) fn read<'a>(
             return Err(Reject::Json);
         }
         let line_end = cut.then_some(unit.len());
-        Walk { plan, tape: &tape.0, line_end }.visit(
-            root,
-            Spot { at: 0, penalty: 0, group: 0 },
-            parsers,
-            draft,
-        );
-        Ok(if draft.is_skipped() { Unit::Ignored } else { Unit::Record })
+        Walk { plan, tape: &tape.0, line_end }.visit(root, 0, Spot::ROOT, parsers, draft);
+        Ok(())
     });
     parser.tape = tape.reset();
     parsers.push(parser);
@@ -114,14 +140,28 @@ fn size(node: Node<'_>) -> usize {
     }
 }
 
+/// What a walk knows of the way to a value.
 #[derive(Clone, Copy)]
-struct Spot {
-    /// Place on the tape.
-    at: usize,
+pub(super) struct Spot {
     /// 1 if a letter case on the way was not the path's.
-    penalty: u16,
-    /// Number of the array that the walk is in; 0 outside.
-    group: u32,
+    pub(super) penalty: u16,
+    /// Number of the outermost array that the walk is in; 0 outside.
+    pub(super) group: u32,
+}
+
+impl Spot {
+    /// Where a walk begins.
+    pub(super) const ROOT: Self = Self { penalty: 0, group: 0 };
+
+    /// The way on, into an array.
+    pub(super) fn in_array(self, draft: &mut Draft<'_, '_>) -> Self {
+        Self { group: if self.group == 0 { draft.next_group() } else { self.group }, ..self }
+    }
+
+    /// The rank of a value that was found on this way.
+    pub(super) fn rank(self, leaf: Leaf) -> u16 {
+        leaf.rank.saturating_mul(2).saturating_add(self.penalty)
+    }
 }
 
 struct Walk<'w, 'a> {
@@ -132,80 +172,75 @@ struct Walk<'w, 'a> {
 }
 
 impl<'a> Walk<'_, 'a> {
-    fn visit(&self, here: &'a TrieNode, spot: Spot, parsers: &mut Vec<Parser>, draft: &mut Draft<'a, '_>) {
-        let Some(node) = self.tape.get(spot.at).copied() else { return };
+    fn visit(
+        &self,
+        here: &'a TrieNode,
+        at: usize,
+        spot: Spot,
+        parsers: &mut Vec<Parser>,
+        draft: &mut Draft<'a, '_>,
+    ) {
+        let Some(node) = self.tape.get(at).copied() else { return };
         for leaf in &here.leaves {
-            self.deliver(*leaf, spot, draft);
+            self.deliver(*leaf, at, spot, draft);
         }
-        if here.edges.is_empty() && here.every.is_none() {
+        if here.is_end() {
             return;
         }
         match node {
-            Node::Object { len, .. } => self.members(here, spot, len, parsers, draft),
-            Node::Array { len, .. } => self.elements(here, spot, len, parsers, draft),
+            Node::Object { .. } => self.members(here, at, spot, parsers, draft),
+            Node::Array { .. } => self.elements(here, at, spot, parsers, draft),
             Node::String(text) => enter_text(self.plan, text, here, spot, parsers, draft),
             Node::Static(_) => {}
         }
     }
 
+    /// Visits the members of an object.
     fn members(
         &self,
         here: &'a TrieNode,
+        at: usize,
         spot: Spot,
-        len: usize,
         parsers: &mut Vec<Parser>,
         draft: &mut Draft<'a, '_>,
     ) {
-        let mut at = spot.at + 1;
-        for _ in 0..len {
-            let (Some(Node::String(name)), Some(value)) = (self.tape.get(at), self.tape.get(at + 1)) else {
-                return;
-            };
-            for edge in &here.edges {
-                if edge.name.len() != name.len() {
-                    continue;
-                }
-                let exact = edge.name == *name;
-                let matches = exact || (edge.fold && edge.name.eq_ignore_ascii_case(name));
-                if let Some(child) = self.plan.trie.node(edge.child).filter(|_| matches) {
-                    let penalty = spot.penalty | u16::from(!exact);
-                    self.visit(child, Spot { at: at + 1, penalty, group: spot.group }, parsers, draft);
-                }
+        self.each_member(at, &mut |name, value| {
+            let mut matching = here.matching(name.as_bytes());
+            while let Some((edge, is_exact)) = matching.next(name.as_bytes()) {
+                let Some(child) = self.plan.trie.node(edge.child) else { return };
+                let penalty = spot.penalty | u16::from(!is_exact);
+                self.visit(child, value, Spot { penalty, ..spot }, parsers, draft);
             }
-            at += 1 + size(*value);
-        }
+        });
     }
 
+    /// Visits the elements of an array.
     fn elements(
         &self,
         here: &'a TrieNode,
+        at: usize,
         spot: Spot,
-        len: usize,
         parsers: &mut Vec<Parser>,
         draft: &mut Draft<'a, '_>,
     ) {
-        let mut at = spot.at + 1;
-        // An array is named by its place, which no other array shares.
-        let group = if spot.group == 0 { u32::try_from(at).unwrap_or(u32::MAX) } else { spot.group };
-        for index in 0..len {
+        let Some(Node::Array { len, .. }) = self.tape.get(at) else { return };
+        let spot = spot.in_array(draft);
+        let mut at = at + 1;
+        for index in 0..*len {
             let Some(element) = self.tape.get(at) else { return };
-            let counted = here.edges.iter().filter(|edge| edge.index == Some(index)).map(|edge| edge.child);
-            for child in counted.chain(here.every) {
-                if let Some(child) = self.plan.trie.node(child) {
-                    self.visit(child, Spot { at, group, ..spot }, parsers, draft);
-                }
+            for child in here.elements(index, &self.plan.trie) {
+                self.visit(child, at, spot, parsers, draft);
             }
             at += size(*element);
         }
     }
 
-    fn deliver(&self, leaf: Leaf, spot: Spot, draft: &mut Draft<'a, '_>) {
-        let Some(node) = self.tape.get(spot.at).copied() else { return };
+    fn deliver(&self, leaf: Leaf, at: usize, spot: Spot, draft: &mut Draft<'a, '_>) {
+        let Some(node) = self.tape.get(at).copied() else { return };
         match leaf.target {
             Target::Role(role) => {
-                if let Some(value) = self.first_scalar(spot.at) {
-                    let rank = leaf.rank.saturating_mul(2).saturating_add(spot.penalty);
-                    draft.offer(role, value, rank, spot.group);
+                if let Some(value) = self.first_scalar(at) {
+                    draft.offer(role, value, spot.rank(leaf), spot.group);
                 }
             }
             Target::Condition(condition) => {
@@ -223,11 +258,11 @@ impl<'a> Walk<'_, 'a> {
                 match (how, node) {
                     (_, Node::Array { len: 0, .. }) => draft.take_emptiness(),
                     (Some(How::Header(name)), Node::Array { .. } | Node::Object { .. }) => {
-                        self.named_values(name, spot.at, &mut |at| {
+                        self.named_values(name, at, &mut |at| {
                             self.texts(at, &mut |field| draft.take_value(source, field));
                         });
                     }
-                    _ => self.texts(spot.at, &mut |field| draft.take_field(source, field)),
+                    _ => self.texts(at, &mut |field| draft.take_field(source, field)),
                 }
             }
         }
@@ -275,7 +310,7 @@ impl<'a> Walk<'_, 'a> {
     /// The values of a header in a map, in a list of `{name, value}` or `{key, value}`, or in a list of pairs.
     fn named_values(&self, name: &str, at: usize, take: &mut impl FnMut(usize)) {
         match self.tape.get(at) {
-            Some(Node::Object { len, .. }) => self.each_member(at, *len, &mut |key, value| {
+            Some(Node::Object { .. }) => self.each_member(at, &mut |key, value| {
                 if key.eq_ignore_ascii_case(name) {
                     take(value);
                 }
@@ -294,9 +329,11 @@ impl<'a> Walk<'_, 'a> {
         }
     }
 
-    fn each_member(&self, at: usize, len: usize, take: &mut impl FnMut(&str, usize)) {
+    /// Does something with the name and the place of the value of each member of an object.
+    fn each_member(&self, at: usize, take: &mut dyn FnMut(&str, usize)) {
+        let Some(Node::Object { len, .. }) = self.tape.get(at) else { return };
         let mut at = at + 1;
-        for _ in 0..len {
+        for _ in 0..*len {
             let (Some(Node::String(key)), Some(value)) = (self.tape.get(at), self.tape.get(at + 1)) else {
                 return;
             };
@@ -311,9 +348,9 @@ impl<'a> Walk<'_, 'a> {
                 Node::String(key) if key.eq_ignore_ascii_case(name) => Some(at + 2),
                 _ => None,
             },
-            Node::Object { len, .. } => {
+            Node::Object { .. } => {
                 let (mut is_named, mut place) = (false, None);
-                self.each_member(at, *len, &mut |key, value| match key {
+                self.each_member(at, &mut |key, value| match key {
                     "name" | "key" => {
                         is_named |= matches!(self.tape.get(value), Some(Node::String(text)) if text.eq_ignore_ascii_case(name));
                     }
@@ -348,16 +385,11 @@ fn enter_text<'a>(
             parse(repaired.text.as_bytes(), arena, &mut parser.buffers, &mut tape).is_ok()
         });
     // A text that is no container would come back here for ever.
-    if parsed && matches!(tape.0.first(), Some(Node::Object { .. } | Node::Array { .. })) {
+    if parsed {
         let inner = Walk { plan, tape: &tape.0, line_end: None };
-        let Spot { penalty, group, .. } = spot;
         match tape.0.first() {
-            Some(Node::Object { len, .. }) => {
-                inner.members(here, Spot { at: 0, penalty, group }, *len, parsers, draft);
-            }
-            Some(Node::Array { len, .. }) => {
-                inner.elements(here, Spot { at: 0, penalty, group }, *len, parsers, draft);
-            }
+            Some(Node::Object { .. }) => inner.members(here, 0, spot, parsers, draft),
+            Some(Node::Array { .. }) => inner.elements(here, 0, spot, parsers, draft),
             _ => {}
         }
     }

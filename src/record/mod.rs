@@ -6,6 +6,7 @@ mod credential;
 mod detect;
 mod draft;
 mod errors;
+mod field_scan;
 mod fill;
 mod format;
 mod json;

@@ -101,11 +101,15 @@ pub(super) struct Trie {
 }
 
 /// One place in the trie.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct TrieNode {
     pub(super) edges: Vec<Edge>,
     pub(super) every: Option<usize>,
     pub(super) leaves: Vec<Leaf>,
+    /// For each value of [`bucket`] the first edge of that kind.
+    first: [u32; BUCKETS],
+    /// True if an edge may lead to an element.
+    is_counted: bool,
 }
 
 /// A step to a named member or a counted element.
@@ -116,6 +120,87 @@ pub(super) struct Edge {
     /// True if the letter case of the member does not matter: it is a header, or the last segment of a path.
     pub(super) fold: bool,
     pub(super) child: usize,
+    /// The next edge of the same bucket.
+    next: u32,
+}
+
+/// Kinds of names that are told apart before they are compared.
+const BUCKETS: usize = 64;
+/// No edge.
+const NONE: u32 = u32::MAX;
+
+/// The kind of a name, whatever its letter case: most members of a record are no edge, and this tells it without a search.
+#[inline]
+fn bucket(name: &[u8]) -> usize {
+    let ([first, ..], [.., last]) = (name, name) else { return 0 };
+    let fold = |byte: u8| usize::from(byte | 0x20);
+    (name.len().wrapping_mul(5) ^ fold(*first) ^ fold(*last).wrapping_mul(3)) % BUCKETS
+}
+
+impl Default for TrieNode {
+    fn default() -> Self {
+        Self { edges: Vec::new(), every: None, leaves: Vec::new(), first: [NONE; BUCKETS], is_counted: false }
+    }
+}
+
+impl TrieNode {
+    /// True if no path goes on from here.
+    pub(super) fn is_end(&self) -> bool {
+        self.edges.is_empty() && self.every.is_none()
+    }
+
+    /// The edges that a member takes, in their order.
+    #[inline]
+    pub(super) fn matching<'t>(&'t self, name: &[u8]) -> Matching<'t> {
+        Matching { node: self, next: self.first.get(bucket(name)).copied().unwrap_or(NONE) }
+    }
+
+    /// Where an element leads, in the order of the edges.
+    pub(super) fn elements<'t>(&'t self, index: usize, trie: &'t Trie) -> impl Iterator<Item = &'t TrieNode> {
+        let edges = if self.is_counted { self.edges.as_slice() } else { &[] };
+        let counted = edges.iter().filter(move |edge| edge.index == Some(index)).map(|edge| edge.child);
+        counted.chain(self.every).filter_map(|child| trie.node(child))
+    }
+
+    /// Adds an edge behind the others.
+    fn push(&mut self, name: &str, fold: bool, child: usize) {
+        let Ok(place) = u32::try_from(self.edges.len()) else { return };
+        let index = name.parse().ok();
+        self.is_counted |= index.is_some();
+        let kind = bucket(name.as_bytes());
+        match self.edges.iter_mut().rfind(|edge| bucket(edge.name.as_bytes()) == kind) {
+            Some(last) => last.next = place,
+            None => self.first.iter_mut().skip(kind).take(1).for_each(|first| *first = place),
+        }
+        self.edges.push(Edge { name: name.to_owned(), index, fold, child, next: NONE });
+    }
+}
+
+/// The edges of one bucket that are not compared yet.
+#[derive(Clone, Copy)]
+pub(super) struct Matching<'t> {
+    node: &'t TrieNode,
+    next: u32,
+}
+
+impl<'t> Matching<'t> {
+    /// The next edge that has the name, and whether its letter case is the path's.
+    #[inline]
+    pub(super) fn next(&mut self, name: &[u8]) -> Option<(&'t Edge, bool)> {
+        if self.next == NONE { None } else { self.compare(name) }
+    }
+
+    fn compare(&mut self, name: &[u8]) -> Option<(&'t Edge, bool)> {
+        loop {
+            let edge = self.node.edges.get(usize::try_from(self.next).ok()?)?;
+            self.next = edge.next;
+            let own = edge.name.as_bytes();
+            let is_exact = own == name;
+            if is_exact || (edge.fold && own.eq_ignore_ascii_case(name)) {
+                return Some((edge, is_exact));
+            }
+        }
+    }
 }
 
 impl Trie {
@@ -177,7 +262,7 @@ impl Trie {
             edge.fold |= fold;
             return edge.child;
         }
-        node.edges.push(Edge { name: name.to_owned(), index: name.parse().ok(), fold, child: fresh });
+        node.push(name, fold, fresh);
         self.nodes.push(TrieNode::default());
         fresh
     }

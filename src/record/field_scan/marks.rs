@@ -1,0 +1,230 @@
+//! The vector pass: where every string of a JSON text ends, found 64 bytes at a time.
+//!
+//! A reader of JSON needs no more than this, because outside of strings it looks at each byte anyway. The pass knows no
+//! grammar: its answer is right for JSON, and whoever uses it meets the first byte that is none.
+
+/// Most strings of a text; a text with more is for the full parser. Bounds the memory of a scratch.
+const STRINGS_MAX: usize = 8192;
+
+/// The places where strings end, kept for the next text.
+#[derive(Default)]
+pub(super) struct Ends(Vec<u32>);
+
+/// What the pass saw.
+#[derive(Clone, Copy)]
+pub(super) struct Marks<'t, 'e> {
+    /// The bytes, which are UTF-8.
+    pub(super) text: &'t str,
+    /// Place of the closing quote of each string, in order.
+    pub(super) ends: &'e [u32],
+    /// True if there is a backslash.
+    pub(super) has_backslash: bool,
+    /// True if there is a byte below the space.
+    pub(super) has_control: bool,
+}
+
+/// The pass over the bytes of one text: how many strings end, what else was seen.
+struct Seen {
+    strings: usize,
+    has_backslash: bool,
+    /// True if every byte is ASCII and no control character.
+    is_plain: bool,
+}
+
+/// Finds the ends of the strings; `None` for what is no UTF-8, ends inside of a string, or has too many of them.
+pub(super) fn mark<'t, 'e>(vectors: Vectors, bytes: &'t [u8], ends: &'e mut Ends) -> Option<Marks<'t, 'e>> {
+    u32::try_from(bytes.len()).ok()?;
+    if ends.0.is_empty() {
+        ends.0.resize(STRINGS_MAX, 0);
+    }
+    let seen = vectors.pass(bytes, &mut ends.0)?;
+    let (text, has_control) = if seen.is_plain {
+        (vectors::ascii(bytes, &seen), false)
+    } else {
+        (std::str::from_utf8(bytes).ok()?, bytes.iter().any(|byte| *byte < b' '))
+    };
+    Some(Marks { text, ends: ends.0.get(..seen.strings)?, has_backslash: seen.has_backslash, has_control })
+}
+
+pub(super) use vectors::Vectors;
+
+#[cfg(target_arch = "x86_64")]
+mod vectors {
+    #![expect(unsafe_code, reason = "the pass is the cost of reading a line; loads into vectors are unsafe")]
+
+    use super::Seen;
+    use std::arch::x86_64::{
+        __m256i, _mm_clmulepi64_si128, _mm_cvtsi128_si64, _mm_set_epi64x, _mm_set1_epi8, _mm256_cmpeq_epi8,
+        _mm256_cmpgt_epi8, _mm256_loadu_si256, _mm256_min_epi8, _mm256_movemask_epi8, _mm256_or_si256,
+        _mm256_set1_epi8,
+    };
+
+    /// The proof that this processor has the instructions of the pass.
+    #[derive(Clone, Copy, Debug)]
+    pub(in super::super) struct Vectors(());
+
+    impl Vectors {
+        /// `None` on a processor without them.
+        pub(in super::super) fn detect() -> Option<Self> {
+            let all = std::is_x86_feature_detected!("avx2")
+                && std::is_x86_feature_detected!("pclmulqdq")
+                && std::is_x86_feature_detected!("bmi1")
+                && std::is_x86_feature_detected!("popcnt");
+            all.then_some(Self(()))
+        }
+
+        #[expect(clippy::unused_self, reason = "a value of this type is the proof that the call is sound")]
+        pub(super) fn pass(self, bytes: &[u8], ends: &mut [u32]) -> Option<Seen> {
+            // SAFETY: `detect`, the only maker of a `Vectors`, has seen the features that `pass` enables.
+            unsafe { pass(bytes, ends) }
+        }
+    }
+
+    /// The bytes as text.
+    pub(super) fn ascii<'t>(bytes: &'t [u8], seen: &Seen) -> &'t str {
+        debug_assert!(seen.is_plain && bytes.is_ascii(), "only of these bytes");
+        // SAFETY: the pass compared each of these bytes; where `is_plain` is set all of them are ASCII, which is UTF-8.
+        unsafe { std::str::from_utf8_unchecked(bytes) }
+    }
+
+    /// What goes on from block to block.
+    struct Pass {
+        /// All ones if the last block ended inside of a string.
+        inside: u64,
+        /// True if the last block ended with a backslash that escapes the next byte.
+        escapes_next: bool,
+        strings: usize,
+        /// Some byte with its sign where bytes below the space were seen, as bytes from 0x80 are.
+        lowest: __m256i,
+        has_backslash: bool,
+    }
+
+    #[target_feature(enable = "avx2,pclmulqdq,bmi1,popcnt")]
+    fn pass(bytes: &[u8], ends: &mut [u32]) -> Option<Seen> {
+        let space = _mm256_set1_epi8(b' '.cast_signed());
+        let mut pass =
+            Pass { inside: 0, escapes_next: false, strings: 0, lowest: space, has_backslash: false };
+        let (blocks, rest) = bytes.as_chunks::<64>();
+        let mut base = 0_u32;
+        for block in blocks {
+            pass.block(block, base, ends)?;
+            base = base.wrapping_add(64);
+        }
+        if !rest.is_empty() {
+            let mut last = [b' '; 64];
+            last.get_mut(..rest.len())?.copy_from_slice(rest);
+            pass.block(&last, base, ends)?;
+        }
+        let is_plain = _mm256_movemask_epi8(_mm256_cmpgt_epi8(space, pass.lowest)) == 0;
+        (pass.inside == 0).then_some(Seen {
+            strings: pass.strings,
+            has_backslash: pass.has_backslash,
+            is_plain,
+        })
+    }
+
+    impl Pass {
+        #[target_feature(enable = "avx2,pclmulqdq,bmi1,popcnt")]
+        #[inline]
+        fn block(&mut self, block: &[u8; 64], base: u32, ends: &mut [u32]) -> Option<()> {
+            let (low, high) = halves(block);
+            self.lowest = _mm256_min_epi8(self.lowest, _mm256_min_epi8(low, high));
+            let quote = _mm256_set1_epi8(b'"'.cast_signed());
+            let backslash = _mm256_set1_epi8(b'\\'.cast_signed());
+            let (low_escapes, high_escapes) =
+                (_mm256_cmpeq_epi8(low, backslash), _mm256_cmpeq_epi8(high, backslash));
+            let mut quotes = mask(_mm256_cmpeq_epi8(low, quote), _mm256_cmpeq_epi8(high, quote));
+            if self.escapes_next || _mm256_movemask_epi8(_mm256_or_si256(low_escapes, high_escapes)) != 0 {
+                self.has_backslash = true;
+                quotes &= !self.escaped(mask(low_escapes, high_escapes));
+            }
+            // Bit n is the parity of the quotes up to n: set from each opening quote to the byte before its closing one.
+            let ones = _mm_set1_epi8(-1);
+            let parity = _mm_clmulepi64_si128(_mm_set_epi64x(0, quotes.cast_signed()), ones, 0);
+            let inside = _mm_cvtsi128_si64(parity).cast_unsigned() ^ self.inside;
+            self.inside = (inside.cast_signed() >> 63).cast_unsigned();
+            self.note(quotes & !inside, base, ends)
+        }
+
+        /// The bytes that a backslash before them escapes.
+        #[cold]
+        fn escaped(&mut self, mut backslashes: u64) -> u64 {
+            let mut escaped = u64::from(self.escapes_next);
+            backslashes &= !escaped;
+            self.escapes_next = false;
+            while backslashes != 0 {
+                let first = backslashes & backslashes.wrapping_neg();
+                escaped |= first << 1;
+                self.escapes_next = first << 1 == 0;
+                backslashes &= !(first | first << 1);
+            }
+            escaped
+        }
+
+        /// Writes the places of the bits.
+        #[target_feature(enable = "bmi1,popcnt")]
+        #[inline]
+        fn note(&mut self, mut closing: u64, base: u32, ends: &mut [u32]) -> Option<()> {
+            if closing == 0 {
+                return Some(());
+            }
+            // A quote that closes needs one that opens, so a block has 32 of them at most.
+            let (few, more) = ends.get_mut(self.strings..self.strings + 32)?.split_first_chunk_mut::<4>()?;
+            let count = closing.count_ones();
+            // Four at once whether or not there are as many: what is behind the count is overwritten or never read.
+            for end in few {
+                *end = base.wrapping_add(closing.trailing_zeros());
+                closing &= closing.wrapping_sub(1);
+            }
+            for end in more {
+                if closing == 0 {
+                    break;
+                }
+                *end = base.wrapping_add(closing.trailing_zeros());
+                closing &= closing.wrapping_sub(1);
+            }
+            self.strings += usize::try_from(count).ok()?;
+            Some(())
+        }
+    }
+
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn halves(block: &[u8; 64]) -> (__m256i, __m256i) {
+        let start = block.as_ptr();
+        // SAFETY: the block has 64 bytes, and these loads need no alignment.
+        unsafe { (_mm256_loadu_si256(start.cast()), _mm256_loadu_si256(start.add(32).cast())) }
+    }
+
+    /// The sign bits of 64 bytes.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn mask(low: __m256i, high: __m256i) -> u64 {
+        let bits = |half| u64::from(_mm256_movemask_epi8(half).cast_unsigned());
+        bits(low) | bits(high) << 32
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+mod vectors {
+    use super::Seen;
+
+    /// No value of it exists here.
+    #[derive(Clone, Copy, Debug)]
+    pub(in super::super) enum Vectors {}
+
+    impl Vectors {
+        /// `None`: there is no pass for this processor.
+        pub(in super::super) fn detect() -> Option<Self> {
+            None
+        }
+
+        pub(super) fn pass(self, _: &[u8], _: &mut [u32]) -> Option<Seen> {
+            match self {}
+        }
+    }
+
+    pub(super) fn ascii<'t>(bytes: &'t [u8], _: &Seen) -> &'t str {
+        std::str::from_utf8(bytes).unwrap_or_default()
+    }
+}
