@@ -56,11 +56,11 @@ pub(super) fn reduce<const D: usize>(
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 fn four(columns: &[__m256i], carry: &mut __m256i, extra: &[u64; 4]) -> [__m256d; 4] {
-    let mut digits = [_mm256_setzero_pd(); 4];
-    for ((digit, column), extra) in digits.iter_mut().zip(columns).zip(extra) {
-        *digit = take(_mm256_add_epi64(*column, set_bits(*extra)), carry);
-    }
-    digits
+    let a = take(_mm256_add_epi64(columns[0], set_bits(extra[0])), carry);
+    let b = take(_mm256_add_epi64(columns[1], set_bits(extra[1])), carry);
+    let c = take(_mm256_add_epi64(columns[2], set_bits(extra[2])), carry);
+    let d = take(_mm256_add_epi64(columns[3], set_bits(extra[3])), carry);
+    [a, b, c, d]
 }
 
 /// `low * (-1/n) mod 2^200`, in balanced digits.
