@@ -83,7 +83,7 @@ impl Signer {
         let s = BigUint::from_bytes_be(&signature);
         match random.below(20) {
             0 => message.push(0),
-            1 => message = self.signed[random.below(SIGNED)].0.clone(),
+            1 => message.clone_from(&self.signed[random.below(SIGNED)].0),
             2 | 3 => signature[random.below(bytes)] ^= 1 << random.below(8),
             4 => signature = number(&self.modulus - s),
             5 => signature = number(&self.modulus + s),

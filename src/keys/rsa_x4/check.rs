@@ -26,7 +26,11 @@ use super::roll::Rolling;
 use super::roll::block;
 use super::roll::roll;
 use super::roll::row;
-use std::arch::x86_64::*;
+use std::arch::x86_64::{
+    __m256d, __m256i, _CMP_EQ_OQ, _mm256_add_epi64, _mm256_add_pd, _mm256_and_pd, _mm256_castpd_si256,
+    _mm256_castsi256_pd, _mm256_cmp_pd, _mm256_movemask_pd, _mm256_or_pd, _mm256_set_epi64x, _mm256_set_pd,
+    _mm256_set1_epi64x, _mm256_setzero_pd, _mm256_setzero_si256, _mm256_sub_epi64,
+};
 
 /// A signature below the modulus, and what it should be of.
 #[derive(Clone, Copy)]

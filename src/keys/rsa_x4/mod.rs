@@ -56,7 +56,8 @@ mod modulus;
 mod reduce;
 #[cfg(target_arch = "x86_64")]
 mod roll;
-#[cfg(all(test, target_arch = "x86_64"))]
+#[cfg(test)]
+#[cfg(target_arch = "x86_64")]
 mod tests;
 
 use key::Constants;

@@ -1,11 +1,6 @@
 //! Montgomery reduction of columns; the bounds stand in `rsa_x4`.
 
-#![expect(
-    clippy::as_conversions,
-    clippy::cast_sign_loss,
-    clippy::indexing_slicing,
-    reason = "lengths that depend on no input"
-)]
+#![expect(clippy::as_conversions, clippy::indexing_slicing, reason = "lengths that depend on no input")]
 
 use super::columns::BIAS;
 use super::columns::BIAS_CARRY;
@@ -21,7 +16,9 @@ use super::key::Constants;
 use super::key::HALF;
 use super::roll::block;
 use super::roll::row;
-use std::arch::x86_64::*;
+use std::arch::x86_64::{
+    __m256d, __m256i, _mm256_add_epi64, _mm256_castsi256_pd, _mm256_setzero_pd, _mm256_setzero_si256,
+};
 
 /// The sum in the columns, divided by `R` modulo `n`. The columns are used up.
 #[inline(never)]
