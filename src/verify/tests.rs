@@ -286,6 +286,54 @@ fn an_embedded_key_is_tried_but_never_trusted() {
     assert_eq!(verify_with(None, &value, false).embedded_key_verifies, Some(true));
 }
 
+/// Tokens of several keys, good, forged and cut, all in one batch.
+fn mixed_values() -> Vec<String> {
+    let mut values = Vec::new();
+    for (at, (kid, key)) in
+        [("a", TestKey::RsaA), ("b", TestKey::RsaB), ("two", TestKey::RsaA), ("unknown", TestKey::RsaB)]
+            .into_iter()
+            .cycle()
+            .take(22)
+            .enumerate()
+    {
+        let claims = json!({"iss": ISS, "iat": IAT, "jti": at});
+        let good = signed(key, &rs256(kid), &claims);
+        let (text, signature) = good.rsplit_once('.').unwrap();
+        let forged =
+            format!("{}.{signature}", segments(&rs256(kid), &json!({"iss": ISS, "iat": IAT, "jti": -1})));
+        let changed = signature.replace(|next: char| next == signature.chars().nth(at).unwrap(), "A");
+        values.extend([forged, format!("{text}.{changed}"), format!("{text}.{}", &signature[..342 - at])]);
+        values.push(signed(key, &json!({"alg":"PS256","kid":kid}), &claims));
+        values.push(signed(TestKey::P256, &json!({"alg":"ES256","kid":"ec"}), &claims));
+        values.push(good);
+    }
+    values
+}
+
+#[test]
+fn lanes_and_library_say_the_same_of_every_batch() {
+    let history = archive();
+    let values = mixed_values();
+    let tokens: Vec<Token> = values.iter().map(|value| Token::parse(value)).collect();
+    let items: Vec<VerifyItem<'_>> = values
+        .iter()
+        .zip(&tokens)
+        .enumerate()
+        .map(|(at, (value, token))| VerifyItem { value, token, at_cut: at % 7 == 0 })
+        .collect();
+    let verifier = Verifier::new(Some(&history));
+    let alone = |found: &[Signature]| found.iter().map(|found| format!("{found:?}")).collect::<Vec<_>>();
+    let portable = verifier.portable().verify_batch(&items);
+    for verdict in [Verdict::Valid, Verdict::Invalid, Verdict::KeyUnknown, Verdict::Truncated] {
+        assert!(portable.iter().any(|found| found.verdict == verdict), "{verdict:?}");
+    }
+    for size in [1, 2, 3, 5, items.len()] {
+        let found: Vec<Signature> =
+            items.chunks(size).flat_map(|batch| verifier.verify_batch(batch)).collect();
+        assert_eq!(alone(&found), alone(&portable), "batches of {size}");
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn no_value_makes_it_panic(value: String, signature in "[A-Za-z0-9_=-]{0,60}", at_cut: bool) {

@@ -15,6 +15,7 @@ use crate::keys::KeyHistory;
 use crate::keys::KeyId;
 use crate::keys::LaneJob;
 use crate::keys::PreparedKey;
+use crate::keys::lanes_available;
 use crate::time::UtcMicros;
 use crate::token::Claims;
 use crate::token::Form;
@@ -66,10 +67,10 @@ impl<'k> Verifier<'k> {
         let mut authorities = HashMap::new();
         let mut all: Vec<(Signature, Option<Open<'_>>)> =
             batch.iter().map(|item| self.look(item, &mut authorities)).collect();
-        if let Some(history) = self.history.filter(|_| self.lanes) {
+        if let Some(history) = self.history.filter(|_| self.lanes && lanes_available()) {
             let mut lanes = Lanes::new();
-            for (at, (_, open)) in all.iter().enumerate() {
-                if let Some((key, job)) = open.as_ref().and_then(|open| open.lane_job(history)) {
+            for (at, (found, open)) in all.iter().enumerate() {
+                if let Some((key, job)) = open.as_ref().and_then(|open| open.lane_job(history, found)) {
                     lanes.offer((at, key), job);
                 }
             }
@@ -186,19 +187,16 @@ impl<'k> Verifier<'k> {
             found.verdict = Verdict::NotCovered;
             return None;
         };
-        let candidates = if found.named.is_empty() {
-            history.fallback(authority, algorithm, near)
-        } else {
-            found.named.clone()
-        };
+        let fallback =
+            if found.named.is_empty() { history.fallback(authority, algorithm, near) } else { Vec::new() };
         let signed = Signed::of(item.value, jws, header, algorithm, signature);
-        Some(Open { signed, sha256: item.token.signed_sha256.as_ref(), candidates, near })
+        Some(Open { signed, sha256: item.token.signed_sha256.as_ref(), fallback, near })
     }
 
     /// Asks the keys.
     fn judge_signature(self, open: &Open<'_>, found: &mut Signature) {
         let Some(history) = self.history else { return };
-        if let Some((key, verdict)) = open.signed.first_valid(history, &open.candidates) {
+        if let Some((key, verdict)) = open.signed.first_valid(history, open.candidates(found)) {
             found.verdict = verdict;
             found.key = Some(key);
         } else if !found.named.is_empty() {
@@ -270,24 +268,29 @@ struct Open<'a> {
     signed: Signed<'a>,
     /// SHA-256 of the plain spelling.
     sha256: Option<&'a [u8; 32]>,
-    /// Whom to ask, in order.
-    candidates: Vec<KeyId>,
+    /// Whom to ask if no key is named, in order.
+    fallback: Vec<KeyId>,
     /// The instant that stands for the token.
     near: Option<UtcMicros>,
 }
 
 impl<'a> Open<'a> {
+    /// Whom to ask, in order.
+    fn candidates<'s>(&'s self, found: &'s Signature) -> &'s [KeyId] {
+        if found.named.is_empty() { &self.fallback } else { &found.named }
+    }
+
     /// The question for the lanes: whether the first candidate that they take verifies the plain spelling.
-    fn lane_job<'j>(&self, history: &'j KeyHistory) -> Option<(KeyId, LaneJob<'j>)>
+    fn lane_job<'j>(&self, history: &'j KeyHistory, found: &Signature) -> Option<(KeyId, LaneJob<'j>)>
     where
         'a: 'j,
     {
         let digest = self.sha256?;
         let signature = self.signed.signature;
-        self.candidates.iter().find_map(|id| {
+        self.candidates(found).iter().find_map(|id| {
             let key = &history.key(*id).prepared;
-            let long_enough = key.signature_bytes() == Some(signature.len());
-            let key = key.lane_key(self.signed.algorithm).filter(|_| long_enough)?;
+            let fits = key.signature_bytes() == Some(signature.len());
+            let key = fits.then(|| key.lane_key(self.signed.algorithm)).flatten()?;
             Some((*id, LaneJob { key, digest, signature }))
         })
     }

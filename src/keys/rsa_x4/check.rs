@@ -20,14 +20,17 @@ use super::columns::start;
 use super::columns::take;
 use super::key::Constants;
 use super::key::HALF;
-use super::key::balanced;
 use super::key::digits;
 use super::reduce::reduce;
 use super::roll::Rolling;
 use super::roll::block;
 use super::roll::roll;
 use super::roll::row;
-use std::arch::x86_64::*;
+use std::arch::x86_64::{
+    __m256d, __m256i, _CMP_EQ_OQ, _mm256_add_epi64, _mm256_add_pd, _mm256_and_pd, _mm256_castpd_si256,
+    _mm256_castsi256_pd, _mm256_cmp_pd, _mm256_movemask_pd, _mm256_or_pd, _mm256_set_epi64x, _mm256_set_pd,
+    _mm256_set1_epi64x, _mm256_setzero_pd, _mm256_setzero_si256, _mm256_sub_epi64,
+};
 
 /// A signature below the modulus, and what it should be of.
 #[derive(Clone, Copy)]
@@ -59,8 +62,9 @@ pub(super) fn is_default(control: u32) -> bool {
 #[target_feature(enable = "avx2,fma")]
 pub(super) fn congruent<const D: usize>(lanes: &[Lane<'_, D>; LANES]) -> [bool; LANES] {
     let key = &side_by_side_keys(lanes);
-    let s = side_by_side(&lanes.map(|lane| balanced(&digits(lane.signature))));
-    let hash = side_by_side(&lanes.map(|lane| balanced::<HASH_DIGITS>(&digits(lane.digest)).map(|d| -d)));
+    let s = balanced(&lanes.map(|lane| digits(lane.signature)), false);
+    // -h
+    let hash: [__m256d; HASH_DIGITS] = balanced(&lanes.map(|lane| digits(lane.digest)), true);
     let mut space = [_mm256_setzero_si256(); COLUMNS_MAX];
     let columns = &mut space[..2 * D];
     let mut x = s;
@@ -98,8 +102,7 @@ fn is_multiple<const D: usize>(number: &[__m256d; D], n: &[__m256d; D]) -> [bool
         zero = _mm256_and_pd(zero, _mm256_cmp_pd::<_CMP_EQ_OQ>(*digit, none));
         plus = _mm256_and_pd(plus, _mm256_cmp_pd::<_CMP_EQ_OQ>(*digit, *n));
         // Whether number + n is 0 shows only once it is carried through.
-        let bias = if at == 0 { BIAS + HALF } else { BIAS + HALF - BIAS_CARRY };
-        let sum = _mm256_add_epi64(integer(_mm256_add_pd(*digit, *n)), set_bits(bias));
+        let sum = _mm256_add_epi64(integer(_mm256_add_pd(*digit, *n)), bias(at));
         minus = _mm256_and_pd(minus, _mm256_cmp_pd::<_CMP_EQ_OQ>(take(sum, &mut carry), none));
     }
     let found = _mm256_movemask_pd(_mm256_or_pd(zero, _mm256_or_pd(plus, minus)));
@@ -113,37 +116,37 @@ fn integer(value: __m256d) -> __m256i {
     _mm256_sub_epi64(_mm256_castpd_si256(_mm256_add_pd(value, set(CL))), set_bits(KL))
 }
 
+/// What `take` wants to find in a column beside its sum.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn bias(column: usize) -> __m256i {
+    set_bits(if column == 0 { BIAS + HALF } else { BIAS + HALF - BIAS_CARRY })
+}
+
+/// Balanced digits of four numbers side by side, or of their negatives.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn balanced<const N: usize>(unsigned: &[[u64; N]; LANES], negative: bool) -> [__m256d; N] {
+    let mut carry = _mm256_setzero_si256();
+    let mut balanced = [_mm256_setzero_pd(); N];
+    for (at, balanced) in balanced.iter_mut().enumerate() {
+        let [a, b, c, d] = unsigned.each_ref().map(|number| number[at].cast_signed());
+        let digit = _mm256_set_epi64x(d, c, b, a);
+        let column =
+            if negative { _mm256_sub_epi64(bias(at), digit) } else { _mm256_add_epi64(bias(at), digit) };
+        *balanced = take(column, &mut carry);
+    }
+    balanced
+}
+
 /// `a = a a / R mod n`
+#[inline(never)]
 #[target_feature(enable = "avx2,fma")]
 fn square<const D: usize>(a: &mut [__m256d; D], key: &Constants<__m256d, D>, columns: &mut [__m256i]) {
     start(columns, &Tables::<D>::SQUARE);
     let single = D % 4;
     for at in (0..D - single).step_by(4) {
-        let columns = &mut columns[2 * at..];
-        let d = [a[at], a[at + 1], a[at + 2], a[at + 3]];
-        let x = [
-            _mm256_add_pd(d[0], d[0]),
-            _mm256_add_pd(d[1], d[1]),
-            _mm256_add_pd(d[2], d[2]),
-            _mm256_add_pd(d[3], d[3]),
-        ];
-        // The four digits among themselves: seven columns, of which the last three go on.
-        let own = [
-            begin(d[0], d[0]),
-            begin(x[0], d[1]),
-            extend(begin(x[0], d[2]), d[1], d[1]),
-            extend(begin(x[0], d[3]), x[1], d[2]),
-        ];
-        let (p4, p5, p6) = (extend(begin(x[1], d[3]), d[2], d[2]), begin(x[2], d[3]), begin(d[3], d[3]));
-        let mut below = _mm256_setzero_pd();
-        for (column, (high, low)) in columns.iter_mut().zip(own) {
-            put(column, low, below);
-            below = high;
-        }
-        // With all later digits.
-        let mut state = Rolling { below, high: [p4.0, p5.0, p6.0], low: [p4.1, p5.1, p6.1] };
-        roll(&mut state, &mut columns[4..], &x, &a[at + 4..]);
-        state.close(&mut columns[D - at..]);
+        square_four(&mut columns[2 * at..], &a[at..]);
     }
     let columns_left = &mut columns[2 * (D - single)..];
     let mut ends = a[D - single..].iter();
@@ -162,10 +165,40 @@ fn square<const D: usize>(a: &mut [__m256d; D], key: &Constants<__m256d, D>, col
     reduce(columns, key, a);
 }
 
+/// What the first four digits add to the square: among themselves, and with all later ones. Out of line, as unrolled code is slower.
+#[inline(never)]
+#[target_feature(enable = "avx2,fma")]
+fn square_four(columns: &mut [__m256i], digits: &[__m256d]) {
+    let d = [digits[0], digits[1], digits[2], digits[3]];
+    let x = [
+        _mm256_add_pd(d[0], d[0]),
+        _mm256_add_pd(d[1], d[1]),
+        _mm256_add_pd(d[2], d[2]),
+        _mm256_add_pd(d[3], d[3]),
+    ];
+    // Seven columns among themselves, of which the last three go on.
+    let own = [
+        begin(d[0], d[0]),
+        begin(x[0], d[1]),
+        extend(begin(x[0], d[2]), d[1], d[1]),
+        extend(begin(x[0], d[3]), x[1], d[2]),
+    ];
+    let (p4, p5, p6) = (extend(begin(x[1], d[3]), d[2], d[2]), begin(x[2], d[3]), begin(d[3], d[3]));
+    let mut below = _mm256_setzero_pd();
+    for (column, (high, low)) in columns.iter_mut().zip(own) {
+        put(column, low, below);
+        below = high;
+    }
+    let later = &digits[4..];
+    let mut state = Rolling { below, high: [p4.0, p5.0, p6.0], low: [p4.1, p5.1, p6.1] };
+    roll(&mut state, &mut columns[4..], &x, later);
+    state.close(&mut columns[4 + later.len()..]);
+}
+
 /// Four numbers side by side.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-fn side_by_side<const N: usize>(numbers: &[[f64; N]; LANES]) -> [__m256d; N] {
+fn side_by_side<const N: usize>(numbers: [&[f64; N]; LANES]) -> [__m256d; N] {
     let mut vectors = [_mm256_setzero_pd(); N];
     for (at, vector) in vectors.iter_mut().enumerate() {
         *vector = _mm256_set_pd(numbers[3][at], numbers[2][at], numbers[1][at], numbers[0][at]);
@@ -178,11 +211,11 @@ fn side_by_side<const N: usize>(numbers: &[[f64; N]; LANES]) -> [__m256d; N] {
 fn side_by_side_keys<const D: usize>(lanes: &[Lane<'_, D>; LANES]) -> Constants<__m256d, D> {
     Constants {
         modulus: Vec::new(),
-        n: side_by_side(&lanes.map(|lane| lane.key.n)),
-        c1: side_by_side(&lanes.map(|lane| lane.key.c1)),
-        c4: side_by_side(&lanes.map(|lane| lane.key.c4)),
-        k: side_by_side(&lanes.map(|lane| lane.key.k)),
-        fk: side_by_side(&lanes.map(|lane| lane.key.fk)),
-        n_inv: side_by_side(&lanes.map(|lane| lane.key.n_inv)),
+        n: side_by_side(lanes.map(|lane| &lane.key.n)),
+        c1: side_by_side(lanes.map(|lane| &lane.key.c1)),
+        c4: side_by_side(lanes.map(|lane| &lane.key.c4)),
+        k: side_by_side(lanes.map(|lane| &lane.key.k)),
+        fk: side_by_side(lanes.map(|lane| &lane.key.fk)),
+        n_inv: side_by_side(lanes.map(|lane| &lane.key.n_inv)),
     }
 }

@@ -38,7 +38,11 @@ use super::D4096;
 use super::key::HALF;
 use super::key::MASK;
 use super::key::W;
-use std::arch::x86_64::*;
+use std::arch::x86_64::{
+    __m256d, __m256i, _mm256_add_epi64, _mm256_add_pd, _mm256_and_si256, _mm256_castpd_si256,
+    _mm256_castsi256_pd, _mm256_fmadd_pd, _mm256_or_si256, _mm256_set1_epi64x, _mm256_set1_pd,
+    _mm256_srli_epi64, _mm256_sub_epi64, _mm256_sub_pd, _mm256_testz_si256,
+};
 
 /// Columns of the longest product.
 pub(super) const COLUMNS_MAX: usize = 2 * D4096;

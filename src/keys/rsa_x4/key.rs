@@ -20,11 +20,6 @@ pub(super) const W: usize = 50;
 pub(super) const HALF: u64 = 1 << (W - 1);
 /// The bits of a digit.
 pub(super) const MASK: u64 = (1 << W) - 1;
-/// Bytes of the longest modulus.
-const BYTES_MAX: usize = 512;
-/// A digit is read from the eight bytes that hold it; the highest digit's may begin before the number.
-const PADDED_BYTES: usize = BYTES_MAX + 8;
-
 /// `F`: `00 01 ff .. ff 00`, then this, then the hash (RFC 8017 section 9.2, with SHA-256).
 const DIGEST_INFO: [u8; 19] = [
     0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00,
@@ -32,6 +27,7 @@ const DIGEST_INFO: [u8; 19] = [
 ];
 
 /// Everything that depends on the modulus only; `T` is a double in a key, a vector of four in a batch.
+#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only the lanes read them"))]
 #[derive(Clone, Debug)]
 pub(super) struct Constants<T, const D: usize> {
     /// Big-endian.
@@ -94,29 +90,33 @@ fn encoded_message(bytes: usize) -> Vec<u8> {
     message
 }
 
-/// Digits `0 .. 2^50` of a big-endian number of at most 4096 bits, the lowest first; what is beyond the `N`th is left out.
+/// Digits `0 .. 2^50` of a big-endian number, the lowest first; what is beyond the `N`th is left out.
+#[inline]
 pub(super) fn digits<const N: usize>(number: &[u8]) -> [u64; N] {
-    let mut padded = [0; PADDED_BYTES];
-    if let Some(end) = PADDED_BYTES.checked_sub(number.len()).and_then(|at| padded.get_mut(at..)) {
-        end.copy_from_slice(number);
+    let mut digits = [0; N];
+    for (at, digit) in digits.iter_mut().enumerate() {
+        let below =
+            number.len().checked_sub(at * W / 8).and_then(|end| number.get(..end)).unwrap_or_default();
+        // The eight bytes that hold it; fewer at the upper end.
+        let word = match below.last_chunk() {
+            Some(word) => u64::from_be_bytes(*word),
+            None => below.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+        };
+        *digit = word >> (at * W % 8) & MASK;
     }
-    std::array::from_fn(|at| {
-        let end = PADDED_BYTES - at * W / 8;
-        let word = padded.get(..end).and_then(<[u8]>::last_chunk).copied().unwrap_or_default();
-        u64::from_be_bytes(word) >> (at * W % 8) & MASK
-    })
+    digits
 }
 
 /// The same number in balanced digits; the highest takes what is left.
 pub(super) fn balanced<const N: usize>(unsigned: &[u64; N]) -> [f64; N] {
+    let mut balanced = [0.0; N];
     let mut carry = 0;
-    let mut at = 0;
-    unsigned.map(|digit| {
+    for (at, (balanced, digit)) in balanced.iter_mut().zip(unsigned).enumerate() {
         let digit = digit + carry;
-        at += 1;
-        carry = u64::from(digit >= HALF && at < N);
-        (digit as i64 - ((carry as i64) << W)) as f64
-    })
+        carry = u64::from(digit >= HALF && at + 1 < N);
+        *balanced = (digit as i64 - ((carry as i64) << W)) as f64;
+    }
+    balanced
 }
 
 /// Digits of the number, congruent to `a`, that is nearest to zero.

@@ -21,7 +21,7 @@
 //! `reduce` takes the digits of `T` off from below. `C1 = 2^-50 mod n` and `C4 = 2^-200 mod n` are centred, so at most `n/2`. Taking
 //! one digit `q` off gives `(T - q)/2^50 + q C1`; taking four, `Q`, gives `(T - Q)/2^200 + Q C4` with `|Q| <= 2^199 (1 + 2^-49)`. For the
 //! last four digits, `m = Q (-1/n) mod 2^200`, which is bounded like `Q`, and `(T + m n)/2^200` remains. Each step divides what
-//! the steps before it added, so, with all but the last two steps' additions below one part in `2^190`,
+//! the steps before it added, so what all but the last two steps add ends below `n 2^-190`, and
 //!
 //! ```text
 //! |result| <= |T|/R + |Q| (n/2)/2^200 + |m| n/2^200 <= |T|/R + (n/4 + n/2)(1 + 2^-48)
@@ -40,10 +40,10 @@
 //!
 //! * 2048 bits: `n/4 (1 + 2^-46) + 3n/4 (1 + 2^-48)`, because `n/R < 2^-2`; below `2n`.
 //! * 3072 bits: `n 2^-27 + 3n/4 (1 + 2^-48)`, because `n/R < 2^-28`; below `n`.
-//! * 4096 bits: as for 2048, because `n/R < 2^-2`; below `2n`.
+//! * 4096 bits: `n/16 (1 + 2^-46) + 3n/4 (1 + 2^-48)`, because `n/R < 2^-4`; below `n`.
 //!
-//! The multiples of `n` among them are `0`, `n`, `-n` (of 3072 bits only `0`). All three are looked for at every size, and nothing else
-//! is congruent to 0. Both `F + h` (it begins with a zero byte and a 1, and the top bit of `n` is set) and `s^65537 mod n` lie in
+//! The only multiple of `n` below `n` is `0`; below `2n` there are `n` and `-n` too. All three are looked for at every size, and
+//! nothing else is congruent to 0. Both `F + h` (it begins with a zero byte and a 1, and the top bit of `n` is set) and `s^65537 mod n` lie in
 //! `[0, n)`, so being congruent is being equal.
 
 #[cfg(target_arch = "x86_64")]
@@ -56,7 +56,8 @@ mod modulus;
 mod reduce;
 #[cfg(target_arch = "x86_64")]
 mod roll;
-#[cfg(all(test, target_arch = "x86_64"))]
+#[cfg(test)]
+#[cfg(target_arch = "x86_64")]
 mod tests;
 
 use key::Constants;

@@ -1,11 +1,6 @@
 //! Montgomery reduction of columns; the bounds stand in `rsa_x4`.
 
-#![expect(
-    clippy::as_conversions,
-    clippy::cast_sign_loss,
-    clippy::indexing_slicing,
-    reason = "lengths that depend on no input"
-)]
+#![expect(clippy::as_conversions, clippy::indexing_slicing, reason = "lengths that depend on no input")]
 
 use super::columns::BIAS;
 use super::columns::BIAS_CARRY;
@@ -21,7 +16,9 @@ use super::key::Constants;
 use super::key::HALF;
 use super::roll::block;
 use super::roll::row;
-use std::arch::x86_64::*;
+use std::arch::x86_64::{
+    __m256d, __m256i, _mm256_add_epi64, _mm256_castsi256_pd, _mm256_setzero_pd, _mm256_setzero_si256,
+};
 
 /// The sum in the columns, divided by `R` modulo `n`. The columns are used up.
 #[inline(never)]
@@ -56,11 +53,11 @@ pub(super) fn reduce<const D: usize>(
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 fn four(columns: &[__m256i], carry: &mut __m256i, extra: &[u64; 4]) -> [__m256d; 4] {
-    let mut digits = [_mm256_setzero_pd(); 4];
-    for ((digit, column), extra) in digits.iter_mut().zip(columns).zip(extra) {
-        *digit = take(_mm256_add_epi64(*column, set_bits(*extra)), carry);
-    }
-    digits
+    let a = take(_mm256_add_epi64(columns[0], set_bits(extra[0])), carry);
+    let b = take(_mm256_add_epi64(columns[1], set_bits(extra[1])), carry);
+    let c = take(_mm256_add_epi64(columns[2], set_bits(extra[2])), carry);
+    let d = take(_mm256_add_epi64(columns[3], set_bits(extra[3])), carry);
+    [a, b, c, d]
 }
 
 /// `low * (-1/n) mod 2^200`, in balanced digits.

@@ -15,7 +15,7 @@ use super::columns::begin;
 use super::columns::put;
 use super::columns::put_high;
 use super::columns::set;
-use std::arch::x86_64::*;
+use std::arch::x86_64::{__m256d, __m256i, _mm256_setzero_pd};
 
 /// Columns in progress: the high part below the oldest, then the high and low parts of three neighbours.
 pub(super) struct Rolling {
