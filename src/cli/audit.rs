@@ -47,14 +47,15 @@ fn audit(
     started: UtcMicros,
 ) -> Outcome {
     let signals = Signals::listen().map_err(Failure::usage)?;
+    let mut options = prepare::options(args);
     let tabled = Tabled {
         occurrences: !args.output.no_occurrences,
         occurrences_max: args.output.max_occurrences,
         activity: !args.output.no_activity,
+        threads: options.workers,
     };
     let output = OutputDir::create(&args.output.output).map_err(refused)?;
     let mut writer = ResultWriter::new(output, tabled).map_err(Failure::output)?;
-    let mut options = prepare::options(args);
     options.scratch_directory = writer.scratch_directory().to_owned();
     let shown = Shown::new(args.run.progress, console);
     let run = pipeline::run(

@@ -1,62 +1,73 @@
 //! gzip and zstd as streams that give up no byte before a break.
 
-use flate2::bufread::GzDecoder;
+use flate2::{Decompress, FlushDecompress};
 use std::io::{self, BufRead, Read};
 use zstd::stream::raw::{Decoder, InBuffer, Operation, OutBuffer};
 
-/// Bytes that are asked of a gzip decoder at once: what a corrupt block takes with it at most.
-const GZIP_STEP_BYTES: usize = 16 << 10;
 /// Bytes that begin a zstd frame at most, header and all.
 const ZSTD_HEADER_BYTES: usize = 18;
+/// The window of a gzip member, as a power of two (RFC 1951, section 2).
+const GZIP_WINDOW_BITS: u8 = 15;
 
 /// Every member of a gzip file, with any zero padding between and after them (tape blocks, and loggers that preallocate).
-pub(super) enum Gzip<R> {
-    Inside(Box<GzDecoder<R>>),
-    Between(R),
-    /// Only while one of the others becomes the other.
-    Turning,
+///
+/// The decoder is asked for as much as fits into the reader's buffer. What it wrote before it found a block corrupt is
+/// handed out before the error, which a reader of the library would not do.
+pub(super) struct Gzip<R> {
+    reader: R,
+    /// The member that is being read.
+    member: Option<Decompress>,
+    /// Why it cannot be read any further, once everything before was handed out.
+    error: Option<io::Error>,
 }
 
 impl<R: BufRead> Gzip<R> {
     pub(super) fn new(reader: R) -> Self {
-        Self::Between(reader)
+        Self { reader, member: None, error: None }
     }
 
     /// The compressed side.
-    pub(super) fn inner(&mut self) -> Option<&mut R> {
-        match self {
-            Self::Inside(member) => Some(member.get_mut()),
-            Self::Between(reader) => Some(reader),
-            Self::Turning => None,
-        }
+    pub(super) fn inner(&mut self) -> &mut R {
+        &mut self.reader
     }
 }
 
 impl<R: BufRead> Read for Gzip<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let step = buffer.len().min(GZIP_STEP_BYTES);
-        let Some(buffer) = buffer.get_mut(..step) else { return Ok(0) };
-        loop {
-            let turned = match std::mem::replace(self, Self::Turning) {
-                Self::Inside(mut member) => match member.read(buffer) {
-                    Ok(0) => Self::Between(member.into_inner()),
-                    read => {
-                        *self = Self::Inside(member);
-                        return read;
-                    }
-                },
-                Self::Between(mut reader) => match skip_zeros(&mut reader) {
-                    Ok(true) => Self::Inside(Box::new(GzDecoder::new(reader))),
-                    end => {
-                        *self = Self::Between(reader);
-                        return end.map(|_| 0);
-                    }
-                },
-                Self::Turning => return Ok(0),
+        while !buffer.is_empty() {
+            if let Some(error) = self.error.take() {
+                return Err(error);
+            }
+            let member = match &mut self.member {
+                Some(member) => member,
+                None if skip_zeros(&mut self.reader)? => {
+                    self.member.insert(Decompress::new_gzip(GZIP_WINDOW_BITS))
+                }
+                None => return Ok(0),
             };
-            *self = turned;
+            let bytes = self.reader.fill_buf()?;
+            let ended = bytes.is_empty();
+            let (read, wrote) = (member.total_in(), member.total_out());
+            let status = member.decompress(bytes, buffer, FlushDecompress::None);
+            let consumed = usize::try_from(member.total_in() - read).unwrap_or(usize::MAX);
+            let written = usize::try_from(member.total_out() - wrote).unwrap_or(usize::MAX);
+            self.reader.consume(consumed);
+            match status {
+                Ok(flate2::Status::StreamEnd) => self.member = None,
+                Ok(_) if ended && written == 0 => self.error = Some(ends_inside("gzip member")),
+                Ok(_) => {}
+                Err(error) => self.error = Some(io::Error::new(io::ErrorKind::InvalidData, error)),
+            }
+            if written > 0 {
+                return Ok(written);
+            }
         }
+        Ok(0)
     }
+}
+
+fn ends_inside(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, format!("the file ends inside a {what}"))
 }
 
 /// Whether anything but zeros follows; stands at it then.
@@ -109,10 +120,7 @@ impl<R: BufRead> Read for Zstd<R> {
                 if self.wanted == 0 {
                     return Ok(0);
                 }
-                return Err(io::Error::new(
-                    io::ErrorKind::UnexpectedEof,
-                    "the file ends inside a zstd frame",
-                ));
+                return Err(ends_inside("zstd frame"));
             }
             if self.wanted == 0 && !self.full {
                 self.decoder.reinit()?;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::engine::{Filters, Setup};
+use crate::engine::{Filters, InputCounts, Setup};
 use crate::findings::{OccurrenceRow, RejectRow};
 use crate::pipeline::inputs::list;
 use crate::pipeline::look::survey;
@@ -7,6 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use tempfile::TempDir;
 
 #[derive(Default)]

@@ -1,4 +1,6 @@
 use super::*;
+use crate::redact;
+use aws_lc_rs::digest::SHA256;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::Write;
