@@ -1,5 +1,5 @@
 use super::*;
-use arrow::array::{Array, ArrayRef, AsArray, ListBuilder, StringBuilder};
+use arrow::array::{ArrayRef, AsArray, ListBuilder, StringBuilder};
 use arrow::array::{DictionaryArray, Int32Array, Int64Array, LargeStringArray, StringArray, StringViewArray};
 use arrow::array::{TimestampMicrosecondArray, new_null_array};
 use arrow::datatypes::{DataType, Int32Type, TimeUnit};
