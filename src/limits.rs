@@ -4,8 +4,8 @@
 /// with 200 groups takes some 14 KB, a record with several of them stays far below this.
 pub const LINE_BYTES_MAX: usize = 8 << 20;
 /// Bytes of a chunk, the unit of work of one worker. Large enough that its bookkeeping disappears, small enough that its
-/// bytes stay in a core's second-level cache from reading to judging.
-pub const CHUNK_BYTES: usize = 256 << 10;
+/// bytes stay in a core's cache from reading to judging, and that two cores share a 10 MB file.
+pub const CHUNK_BYTES: usize = 512 << 10;
 /// Deepest nesting of a token's header or payload; deeper is `json-invalid` (rules.md, family A).
 pub const TOKEN_JSON_DEPTH_MAX: usize = 32;
 /// Distinct tokens that the verify-once memo holds before it evicts. At some 4 KB each this is about 1 GB.
