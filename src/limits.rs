@@ -3,11 +3,9 @@
 /// Longest unit (a line, or an element of an envelope) in bytes, unless `--max-line` says otherwise. An Entra token
 /// with 200 groups takes some 14 KB, a record with several of them stays far below this.
 pub const LINE_BYTES_MAX: usize = 8 << 20;
-/// Bytes of a chunk, the unit of work of one worker. Large enough that its bookkeeping disappears, small enough that
-/// two cores share a 10 MB file.
-pub const CHUNK_BYTES: usize = 1 << 20;
-/// Chunks that wait between readers and workers, a worker. Bounds memory when reading is faster than judging.
-pub const QUEUED_CHUNKS_PER_WORKER: usize = 3;
+/// Bytes of a chunk, the unit of work of one worker. Large enough that its bookkeeping disappears, small enough that its
+/// bytes stay in a core's cache from reading to judging, and that two cores share a 10 MB file.
+pub const CHUNK_BYTES: usize = 512 << 10;
 /// Deepest nesting of a token's header or payload; deeper is `json-invalid` (rules.md, family A).
 pub const TOKEN_JSON_DEPTH_MAX: usize = 32;
 /// Distinct tokens that the verify-once memo holds before it evicts; only tokens that were met again are among them. At

@@ -13,6 +13,7 @@ use super::signals::Signals;
 use prepare::Prepared;
 use std::fs;
 use std::io::Write as _;
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use tokentrail::engine::Engine;
 use tokentrail::pipeline;
@@ -32,7 +33,8 @@ use tokentrail::time::UtcMicros;
 pub(super) fn run(args: &AuditArgs, console: Console) -> Outcome {
     let started = clock::now();
     let prepared = Prepared::new(args, started)?;
-    let engine = Engine::new(prepared.setup(args));
+    // The process ends after this: to give back the memory of every token one by one would be a tenth of a short run.
+    let engine = ManuallyDrop::new(Engine::new(prepared.setup(args)));
     if args.run.dry_run {
         return dry_run::run(&prepared, &engine, args);
     }
@@ -47,14 +49,15 @@ fn audit(
     started: UtcMicros,
 ) -> Outcome {
     let signals = Signals::listen().map_err(Failure::usage)?;
+    let mut options = prepare::options(args);
     let tabled = Tabled {
         occurrences: !args.output.no_occurrences,
         occurrences_max: args.output.max_occurrences,
         activity: !args.output.no_activity,
+        threads: options.workers,
     };
     let output = OutputDir::create(&args.output.output).map_err(refused)?;
     let mut writer = ResultWriter::new(output, tabled).map_err(Failure::output)?;
-    let mut options = prepare::options(args);
     options.scratch_directory = writer.scratch_directory().to_owned();
     let shown = Shown::new(args.run.progress, console);
     let run = pipeline::run(
@@ -74,6 +77,8 @@ fn audit(
     if outcome.every_input_missing() {
         return Err(Failure::say(outcome.completeness().sentence));
     }
+    // As with the engine.
+    let outcome = ManuallyDrop::new(outcome);
     let (output, written) = writer.finish(&outcome.concluded.tables).map_err(Failure::output)?;
     let mut manifest = Manifest::new(&prepared.given, &outcome, written);
     let exit = if outcome.interrupted {

@@ -37,7 +37,8 @@ impl Scratch {
 impl Engine {
     /// Buffers for one worker.
     pub fn scratch(&self) -> Scratch {
-        Scratch::default()
+        let read = if self.portable { ReadScratch::portable() } else { ReadScratch::default() };
+        Scratch { read, ..Scratch::default() }
     }
 
     /// Audits a piece of an input into `partial`; rows that need no conclusion go to `rows`.

@@ -10,17 +10,28 @@ const HEAD_BYTES: usize = 64 << 10;
 /// Bytes that are read at once while a line is dropped.
 const DROP_BYTES: usize = 64 << 10;
 
-/// Bytes that are used again for chunk after chunk; they are cleared only when they are first allocated.
+/// A chunk. Its memory is used again for chunk after chunk; bytes are cleared only when they are first allocated.
 #[derive(Debug, Default)]
 pub(super) struct Buffer {
     bytes: Vec<u8>,
     filled: usize,
+    spans: Vec<Span>,
 }
 
 impl Buffer {
     /// What it holds.
     pub(super) fn filled(&self) -> &[u8] {
         self.bytes.get(..self.filled).unwrap_or_default()
+    }
+
+    /// Its units, in order.
+    pub(super) fn spans(&self) -> &[Span] {
+        &self.spans
+    }
+
+    /// Adds a unit of the bytes that it holds.
+    pub(super) fn push_span(&mut self, span: Span) {
+        self.spans.push(span);
     }
 
     /// Memory that it occupies, in bytes.
@@ -32,10 +43,12 @@ impl Buffer {
     /// Forgets its contents, and its memory beyond `most` bytes.
     pub(super) fn clear(&mut self, most: usize) {
         self.filled = 0;
+        self.spans.clear();
         if self.bytes.len() > most {
             self.bytes.truncate(most);
             self.bytes.shrink_to_fit();
         }
+        self.spans.shrink_to(most / size_of::<Span>());
     }
 
     /// Appends bytes.
@@ -66,32 +79,29 @@ impl Buffer {
         true
     }
 
-    /// Moves what lies behind `end` elsewhere.
-    fn split_off(&mut self, end: usize) -> Vec<u8> {
-        let rest = self.filled().get(end..).unwrap_or_default().to_vec();
+    /// Moves what lies behind `end` to `rest`.
+    fn split_off(&mut self, end: usize, rest: &mut Vec<u8>) {
+        rest.extend_from_slice(self.filled().get(end..).unwrap_or_default());
         self.filled = self.filled.min(end);
-        rest
     }
 }
 
 /// A piece of an input, in the order of the input.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Piece {
-    /// The bytes are in the buffer.
+    /// The bytes and their units are in the buffer.
     Chunk(Shape),
     /// A unit that was dropped while it streamed by.
     Dropped(Dropped),
 }
 
-/// What is to be known of a chunk beside its bytes.
+/// What is to be known of a chunk beside its bytes and units.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Shape {
     /// Offset of its first byte.
     pub(super) offset: i64,
     /// Line of its first byte.
     pub(super) line: i64,
-    /// Its units; `None` if they are its lines.
-    pub(super) spans: Option<Vec<Span>>,
     /// True if the input broke off inside its last unit.
     pub(super) cut: bool,
 }
@@ -137,14 +147,15 @@ impl LineCutter {
 
     /// The next piece; `None` at the end.
     pub(super) fn next(&mut self, stream: &mut Stream<'_>, buffer: &mut Buffer) -> Option<Piece> {
-        buffer.filled = 0;
+        buffer.clear(usize::MAX);
         if self.ended {
             return None;
         }
-        buffer.push(&std::mem::take(&mut self.rest));
+        buffer.push(&self.rest);
+        self.rest.clear();
         // A CR before the newline is not counted.
         let longest = self.line_bytes_max.saturating_add(1);
-        let mut target = self.chunk_bytes.max(1);
+        let mut target = buffer.filled.saturating_add(self.chunk_bytes.max(1));
         let mut looked = 0;
         loop {
             self.ended = !buffer.fill(stream, target);
@@ -154,7 +165,7 @@ impl LineCutter {
             match end {
                 _ if self.ended => return self.last_chunk(stream, buffer),
                 Some(end) => {
-                    self.rest = buffer.split_off(end);
+                    buffer.split_off(end, &mut self.rest);
                     return Some(Piece::Chunk(self.shape(buffer, false)));
                 }
                 None if looked > longest => return Some(Piece::Dropped(self.drop_line(stream, buffer))),
@@ -163,48 +174,32 @@ impl LineCutter {
         }
     }
 
-    fn last_chunk(&mut self, stream: &Stream<'_>, buffer: &Buffer) -> Option<Piece> {
-        let inside = buffer.filled().last().is_some_and(|last| *last != b'\n');
-        let shape = self.shape(buffer, inside && stream.broken().is_some());
-        self.line += i64::from(inside);
-        (!buffer.filled().is_empty()).then_some(Piece::Chunk(shape))
-    }
-
-    /// Describes the chunk in the buffer and moves on behind it.
-    fn shape(&mut self, buffer: &Buffer, cut: bool) -> Shape {
-        let bytes = buffer.filled();
-        let (mut start, mut newlines, mut long) = (0, 0_usize, false);
-        for newline in memchr::memchr_iter(b'\n', bytes) {
-            long |= newline - start > self.line_bytes_max;
-            newlines += 1;
-            start = newline + 1;
+    fn last_chunk(&mut self, stream: &Stream<'_>, buffer: &mut Buffer) -> Option<Piece> {
+        if buffer.filled().is_empty() {
+            return None;
         }
-        long |= bytes.len() - start > self.line_bytes_max;
-        let spans = long.then(|| self.spans(bytes));
-        // What is known to be too long is not said to be cut.
-        let cut =
-            cut && spans.as_ref().and_then(|spans| spans.last()).is_none_or(|span| span.reject.is_none());
-        let shape = Shape { offset: self.offset, line: self.line, spans, cut };
-        self.offset += signed(bytes.len());
-        self.line += signed(newlines);
-        shape
+        let inside = buffer.filled().last().is_some_and(|last| *last != b'\n');
+        Some(Piece::Chunk(self.shape(buffer, inside && stream.broken().is_some())))
     }
 
-    /// The lines of a chunk that holds one that is too long.
-    fn spans(&self, bytes: &[u8]) -> Vec<Span> {
-        let ends =
-            memchr::memchr_iter(b'\n', bytes).chain((bytes.last() != Some(&b'\n')).then_some(bytes.len()));
+    /// Cuts the chunk in the buffer into its lines, describes it and moves on behind it. This one pass over the bytes
+    /// tells lines, their numbers and those that are too long.
+    fn shape(&mut self, buffer: &mut Buffer, cut: bool) -> Shape {
+        let bytes = buffer.bytes.get(..buffer.filled).unwrap_or_default();
+        let (offset, first) = (self.offset, self.line);
+        let unfinished = (bytes.last() != Some(&b'\n')).then_some(bytes.len());
         let mut start = 0;
-        let mut line = self.line;
-        let span = |newline: usize| {
-            let text = without_cr(bytes.get(start..newline).unwrap_or_default());
+        for end in memchr::memchr_iter(b'\n', bytes).chain(unfinished) {
+            let text = without_cr(bytes.get(start..end).unwrap_or_default());
             let reject = (text.len() > self.line_bytes_max).then_some(Reject::TooLong);
-            let span = Span { start, end: start + text.len(), line, reject };
-            start = newline + 1;
-            line += 1;
-            span
-        };
-        ends.map(span).collect()
+            buffer.spans.push(Span { start, end: start + text.len(), line: self.line, reject });
+            start = end + 1;
+            self.line += 1;
+        }
+        self.offset += signed(bytes.len());
+        // What is known to be too long is not said to be cut.
+        let cut = cut && buffer.spans.last().is_none_or(|span| span.reject.is_none());
+        Shape { offset, line: first, cut }
     }
 
     /// Reads on to the end of the line that the buffer begins with, keeping only its head.
@@ -226,7 +221,7 @@ impl LineCutter {
             dropped.length += signed(part.len());
             carriage_return = part.last().map_or(carriage_return, |last| *last == b'\r');
             if let Some(newline) = newline {
-                self.rest = buffer.split_off(newline + 1);
+                buffer.split_off(newline + 1, &mut self.rest);
                 self.offset += 1;
                 break;
             }

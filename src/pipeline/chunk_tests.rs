@@ -21,8 +21,8 @@ fn units(bytes: &[u8], chunk_bytes: usize, line_bytes_max: usize) -> (Vec<Seen>,
             Piece::Chunk(shape) => {
                 let bytes = buffer.filled();
                 assert!(!bytes.is_empty() && !shape.cut);
-                let spans = shape.spans.unwrap_or_else(|| lines(bytes, shape.line));
-                for span in spans {
+                assert_eq!(buffer.spans().first().map(|span| span.line), Some(shape.line));
+                for span in buffer.spans() {
                     let unit = &bytes[span.start..span.end];
                     let offset = shape.offset + signed(span.start);
                     seen.push((span.line, offset, signed(unit.len()), head(unit), span.reject));

@@ -1,51 +1,90 @@
 //! The one consumer: brings rows into the order of the inputs, and merges what inputs gave when they are finished.
 
+use super::audited::merged_with;
 use super::held::{Held, Store};
 use super::inputs::Listed;
 use super::report::{InputReport, Status};
-use super::run::{Audited, RunError};
+use super::run::RunError;
 use super::{Progress, Sink};
 use crate::engine::{Engine, Partial, Rows};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-/// What readers and workers tell the consumer.
+/// Bytes of rows that are put by as one, so that what is known of waiting rows does not grow with the pieces.
+const BLOCK_BYTES: usize = 1 << 20;
+
+/// What workers tell the consumer.
 pub(super) enum Message {
-    /// A piece of an input was audited.
-    Piece {
+    /// Pieces of an input that have rows.
+    Rows {
         /// Number of the input.
         input: usize,
-        /// Number of the piece within it.
-        piece: u64,
-        /// Its rows.
-        rows: Rows,
+        /// Numbers of the pieces within it, and their rows.
+        pieces: Vec<(u64, Rows)>,
+        /// Rows of all pieces before this one were sent.
+        settled: u64,
     },
-    /// An input's reader is done; pieces may still be with the workers.
+    /// Every piece of an input was audited, or it is given up.
     Ended {
         /// Number of the input.
         input: usize,
-        /// Pieces that it was cut into.
-        pieces: u64,
-        /// What became of it, but for the counts.
+        /// What became of it.
         report: Box<InputReport>,
-        /// What its pieces gave; `None` if there were none.
-        audited: Option<Arc<Audited>>,
+        /// What its pieces gave; `None` if nothing of it counts.
+        whole: Option<Box<Partial>>,
     },
 }
 
 /// What is known of an input.
 #[derive(Default)]
 struct State {
-    /// Pieces that were audited.
-    arrived: u64,
-    /// Pieces that there are, once that is known.
-    pieces: Option<u64>,
-    /// Rows by piece.
-    rows: BTreeMap<u64, Held>,
+    /// Rows of settled pieces, in order.
+    blocks: Vec<Held>,
+    /// The block that is being filled, and its weight.
+    block: Rows,
+    block_weight: usize,
+    /// Rows of other pieces.
+    ahead: BTreeMap<u64, Held>,
     report: Option<Box<InputReport>>,
-    audited: Option<Arc<Audited>>,
-    finished: bool,
+}
+
+impl State {
+    fn add(&mut self, pieces: Vec<(u64, Rows)>, settled: u64, store: &mut Store) -> Result<(), RunError> {
+        for (piece, rows) in pieces {
+            self.ahead.insert(piece, store.hold(rows).map_err(RunError::Store)?);
+        }
+        while let Some(first) = self.ahead.first_entry()
+            && *first.key() < settled
+        {
+            let (mut rows, weight) = store.take(first.remove()).map_err(RunError::Store)?;
+            self.block.occurrences.append(&mut rows.occurrences);
+            self.block.rejects.append(&mut rows.rejects);
+            self.block_weight += weight;
+            if self.block_weight >= BLOCK_BYTES {
+                self.close(store)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the block by.
+    fn close(&mut self, store: &mut Store) -> Result<(), RunError> {
+        if self.block_weight == 0 {
+            return Ok(());
+        }
+        self.block_weight = 0;
+        self.blocks.push(store.hold(std::mem::take(&mut self.block)).map_err(RunError::Store)?);
+        Ok(())
+    }
+
+    fn forget(&mut self, store: &mut Store) -> Result<(), RunError> {
+        self.block = Rows::default();
+        let held = std::mem::take(&mut self.blocks);
+        for held in held.into_iter().chain(std::mem::take(&mut self.ahead).into_values()) {
+            store.forget(&held).map_err(RunError::Store)?;
+        }
+        Ok(())
+    }
 }
 
 /// See the module.
@@ -58,7 +97,7 @@ pub(super) struct Collector<'c> {
     /// The first input whose rows are not all with the sink.
     front: usize,
     /// What finished inputs gave.
-    total: Partial,
+    total: Option<Partial>,
 }
 
 impl<'c> Collector<'c> {
@@ -70,7 +109,7 @@ impl<'c> Collector<'c> {
         sink: &'c mut dyn Sink,
     ) -> Self {
         let states = (0..inputs).map(|_| State::default()).collect();
-        Self { engine, progress, sink, store, states, front: 0, total: engine.partial() }
+        Self { engine, progress, sink, store, states, front: 0, total: None }
     }
 
     /// Takes messages until every sender is gone.
@@ -80,25 +119,14 @@ impl<'c> Collector<'c> {
     /// The sink or the file of waiting rows failed; the rest of the messages is not looked at then.
     pub(super) fn collect(&mut self, messages: Receiver<Message>) -> Result<(), RunError> {
         for message in messages {
-            let number = match message {
-                Message::Piece { input, piece, rows } => {
+            match message {
+                Message::Rows { input, pieces, settled } => {
                     let Some(state) = self.states.get_mut(input) else { continue };
-                    state.arrived += 1;
-                    if !rows.occurrences.is_empty() || !rows.rejects.is_empty() {
-                        state.rows.insert(piece, self.store.hold(rows).map_err(RunError::Store)?);
-                    }
-                    input
+                    state.add(pieces, settled, &mut self.store)?;
                 }
-                Message::Ended { input, pieces, report, audited } => {
-                    let Some(state) = self.states.get_mut(input) else { continue };
-                    state.pieces = Some(pieces);
-                    state.report = Some(report);
-                    state.audited = audited;
-                    input
-                }
-            };
-            self.finish(number)?;
-            while self.states.get(self.front).is_some_and(|state| state.finished) {
+                Message::Ended { input, report, whole } => self.finish(input, report, whole)?,
+            }
+            while self.states.get(self.front).is_some_and(|state| state.report.is_some()) {
                 self.pass_on(self.front)?;
                 self.front += 1;
             }
@@ -110,46 +138,45 @@ impl<'c> Collector<'c> {
         Ok(())
     }
 
-    /// Merges what an input gave, if its last piece has arrived.
-    fn finish(&mut self, number: usize) -> Result<(), RunError> {
+    /// Takes in what an input gave.
+    fn finish(
+        &mut self,
+        number: usize,
+        report: Box<InputReport>,
+        whole: Option<Box<Partial>>,
+    ) -> Result<(), RunError> {
         let Some(state) = self.states.get_mut(number) else { return Ok(()) };
-        let Some(report) = &mut state.report else { return Ok(()) };
-        if state.pieces != Some(state.arrived) {
-            return Ok(());
-        }
-        state.finished = true;
-        let audited = state.audited.take();
         if report.status == Status::Interrupted {
-            for held in std::mem::take(&mut state.rows).values() {
-                self.store.forget(held).map_err(RunError::Store)?;
-            }
-        } else if let Some(audited) = audited {
-            let mut whole = self.engine.partial();
-            for partial in audited.take_partials() {
-                whole.merge(partial);
-            }
-            report.counts = *whole.counts();
-            self.total.merge(whole);
+            state.forget(&mut self.store)?;
+        } else {
+            state.add(Vec::new(), u64::MAX, &mut self.store)?;
+            // It may wait long for the inputs before it.
+            state.close(&mut self.store)?;
         }
-        self.progress.ended(report);
+        if let Some(whole) = whole {
+            self.total = Some(match self.total.take() {
+                Some(total) => merged_with(total, *whole),
+                None => *whole,
+            });
+        }
+        self.progress.ended(&report);
+        state.report = Some(report);
         Ok(())
     }
 
     /// Hands an input's rows to the sink, if it is finished.
     fn pass_on(&mut self, number: usize) -> Result<(), RunError> {
         let Some(state) = self.states.get_mut(number) else { return Ok(()) };
-        let held = std::mem::take(&mut state.rows);
-        for held in held.into_values() {
-            if !state.finished {
-                self.store.forget(&held).map_err(RunError::Store)?;
-                continue;
+        if state.report.is_none() {
+            return state.forget(&mut self.store);
+        }
+        for held in std::mem::take(&mut state.blocks) {
+            let (rows, _) = self.store.take(held).map_err(RunError::Store)?;
+            if !rows.occurrences.is_empty() {
+                self.sink.occurrences(rows.occurrences)?;
             }
-            let Rows { occurrences, rejects } = self.store.take(held).map_err(RunError::Store)?;
-            if !occurrences.is_empty() {
-                self.sink.occurrences(occurrences)?;
-            }
-            if !rejects.is_empty() {
-                self.sink.rejects(rejects)?;
+            if !rows.rejects.is_empty() {
+                self.sink.rejects(rows.rejects)?;
             }
         }
         Ok(())
@@ -159,9 +186,10 @@ impl<'c> Collector<'c> {
     /// interrupted.
     pub(super) fn end(self, inputs: &[Listed]) -> (Vec<InputReport>, Partial) {
         let report = |(state, listed): (State, &Listed)| match state.report {
-            Some(report) if state.finished => *report,
-            _ => InputReport::new(listed.written(), Status::Interrupted),
+            Some(report) => *report,
+            None => InputReport::new(listed.written(), Status::Interrupted),
         };
-        (self.states.into_iter().zip(inputs).map(report).collect(), self.total)
+        let reports = self.states.into_iter().zip(inputs).map(report).collect();
+        (reports, self.total.unwrap_or_else(|| self.engine.partial()))
     }
 }

@@ -154,12 +154,7 @@ fn append(
     chunk_bytes: usize,
 ) -> bool {
     let filled = buffer.filled().len();
-    let shape = shape.get_or_insert_with(|| Shape {
-        offset: element.offset,
-        line: element.line,
-        spans: Some(Vec::new()),
-        cut: false,
-    });
+    let shape = shape.get_or_insert(Shape { offset: element.offset, line: element.line, cut: false });
     let place = usize::try_from(element.offset.saturating_sub(shape.offset)).unwrap_or(usize::MAX);
     let gap = place.saturating_sub(filled);
     let begun = filled > 0;
@@ -168,8 +163,12 @@ fn append(
     }
     buffer.push([b' '; GAP_BYTES_MAX].get(..gap).unwrap_or_default());
     buffer.push(bytes);
-    let span = engine::Span { start: place, end: place + bytes.len(), line: element.line, reject: None };
-    shape.spans.get_or_insert_default().push(span);
+    buffer.push_span(engine::Span {
+        start: place,
+        end: place + bytes.len(),
+        line: element.line,
+        reject: None,
+    });
     true
 }
 
@@ -188,7 +187,7 @@ mod tests {
             match piece {
                 Piece::Dropped(it) => seen.push((it.line, it.offset, it.head, Some(it.reason))),
                 Piece::Chunk(shape) => {
-                    for span in shape.spans.unwrap() {
+                    for span in buffer.spans() {
                         let offset = shape.offset + signed(span.start);
                         seen.push((
                             span.line,
@@ -235,8 +234,8 @@ mod tests {
         let mut buffer = Buffer::default();
         let mut count = 0;
         while let Some(piece) = cutter.next(&mut stream, &mut buffer) {
-            let Piece::Chunk(shape) = piece else { panic!("{piece:?}") };
-            count += shape.spans.unwrap().len();
+            assert!(matches!(piece, Piece::Chunk(_)), "{piece:?}");
+            count += buffer.spans().len();
             assert!(buffer.capacity() < 1 << 18);
         }
         assert_eq!((count, cutter.lines()), (50_000, 1));

@@ -7,7 +7,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::mem::size_of;
 use std::path::PathBuf;
 
-/// Rows of one piece of an input that wait.
+/// Rows of an input that wait.
 #[derive(Debug)]
 pub(super) enum Held {
     /// In memory, with their weight in bytes.
@@ -30,7 +30,7 @@ pub(super) struct Store {
     file: Option<File>,
     /// Bytes of the file.
     end: u64,
-    /// Pieces in the file that were not taken back.
+    /// Rows in the file that were not taken back.
     waiting: usize,
 }
 
@@ -65,16 +65,16 @@ impl Store {
         Ok(held)
     }
 
-    /// Takes rows back.
+    /// Takes rows back, with their weight.
     ///
     /// # Errors
     ///
     /// The file cannot be read.
-    pub(super) fn take(&mut self, held: Held) -> io::Result<Rows> {
+    pub(super) fn take(&mut self, held: Held) -> io::Result<(Rows, usize)> {
         match held {
             Held::Here(rows, weight) => {
                 self.weight = self.weight.saturating_sub(weight);
-                Ok(rows)
+                Ok((rows, weight))
             }
             Held::There { at, length } => {
                 let mut bytes = vec![0; length];
@@ -85,7 +85,9 @@ impl Store {
                 self.forget_one()?;
                 let (occurrences, rejects): (Vec<OccurrenceRow>, Vec<RejectRow>) =
                     serde_json::from_slice(&bytes)?;
-                Ok(Rows { occurrences, rejects })
+                let rows = Rows { occurrences, rejects };
+                let weight = weight(&rows);
+                Ok((rows, weight))
             }
         }
     }
@@ -118,7 +120,7 @@ impl Store {
 }
 
 /// Bytes of memory that rows occupy, about.
-fn weight(rows: &Rows) -> usize {
+pub(super) fn weight(rows: &Rows) -> usize {
     let occurrences: usize = rows.occurrences.iter().map(occurrence_bytes).sum();
     let reject = |row: &RejectRow| {
         size_of::<RejectRow>() + row.excerpt.len() + row.reason.len() + text(row.source.as_ref())
@@ -171,7 +173,7 @@ mod tests {
             for _ in 0..2 {
                 let mut held: Vec<Held> = (0..20).map(|line| store.hold(rows(line)).unwrap()).collect();
                 store.forget(&held.remove(7)).unwrap();
-                let lines = held.into_iter().map(|held| store.take(held).unwrap().rejects);
+                let lines = held.into_iter().map(|held| store.take(held).unwrap().0.rejects);
                 let expected = (0..20).filter(|line| *line != 7).map(|line| rows(line).rejects);
                 assert!(lines.eq(expected));
                 assert_eq!((store.weight, store.waiting, store.end), (0, 0, 0));

@@ -1,18 +1,21 @@
 //! Inputs -> chunks -> engine -> sink. Knows neither Parquet nor a terminal nor a clock.
 
+mod audited;
 mod chunk;
 mod collect;
 mod cut;
 mod decode;
 mod elements;
+mod hash;
 mod held;
 mod inputs;
 mod look;
-mod pool;
 mod report;
 mod run;
 mod source;
+mod turns;
 mod wait;
+mod work;
 
 pub use inputs::{InputsError, Listed, Place, list};
 pub use look::survey;

@@ -1,38 +1,35 @@
-//! A run: readers cut inputs into pieces, workers audit them, one consumer puts their rows in order.
+//! A run: workers read pieces of the inputs in turns and audit them, one consumer puts their rows in order.
 //!
 //! ```text
-//! readers (threads) --pieces--> workers (rayon) --rows--> consumer (the calling thread) --> sink
+//! workers: read (in turns) -> audit --rows--> consumer (the calling thread) --> sink
 //! ```
 //!
-//! A reader takes the next input in byte order, so that several inputs (compressed ones above all, each of which keeps one core
-//! busy) are read side by side. A piece goes to the workers with the buffer that it was read into; buffers come from
-//! a pool of fixed size, and a reader that finds none waits: that bounds the memory. Workers never wait for readers, and
-//! the consumer waits for nobody: rows that come before their turn are put by, in a file when they are many. So the
-//! three cannot block one another.
+//! A worker reads a piece, lets others read on, and audits what it has read while the bytes are in its cache (`turns.rs`,
+//! `work.rs`). It has one buffer: that bounds the memory. While one worker decompresses, another one audits, so that a single
+//! compressed input takes as long as its decompression; several are read side by side. Digests are made on threads of their
+//! own (`hash.rs`). The consumer waits for nobody: rows that come before their turn are put by, in a file when they are many.
+//! So the threads cannot block one another.
 //!
-//! What a piece gives is merged into one of its input's partials, and these are merged when its last piece was audited.
-//! Results do not depend on timing, since merging is associative and commutative and rows wait for their turn.
-//! The rows of an input wait for its end, so that an interrupted run says nothing about inputs that it did not finish.
+//! What a piece gives is merged into its worker's partial of the input, and these are merged when the input's last piece
+//! was audited (`audited.rs`). Results do not depend on timing, since merging is associative and commutative and rows wait
+//! for their turn. The rows of an input wait for its end, so that an interrupted run says nothing about inputs that it did
+//! not finish.
 
-use super::chunk::{Dropped, Piece, Shape};
-use super::collect::{Collector, Message};
-use super::cut::Cutter;
+use super::collect::Collector;
 use super::held::Store;
 use super::inputs::Listed;
-use super::look::{Looked, Open, end, look};
-use super::pool::Pool;
-use super::report::{InputReport, Outcome, Status};
+use super::report::{Outcome, Status};
+use super::turns::Turns;
 use super::wait::Halt;
+use super::work::Reading;
 use super::{Progress, Sink, SinkError};
-use crate::engine::{Chunk, Engine, Input, InputCounts, Partial, Rows, Scratch, Units};
-use crate::facts::Position;
+use crate::engine::Engine;
 use crate::limits;
 use crate::record::FormatSet;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::sync_channel;
 
 /// How a run goes.
 #[derive(Clone, Debug)]
@@ -81,33 +78,15 @@ pub enum RunError {
     Threads(usize, String),
 }
 
-/// What the pieces of an input give.
-pub(super) struct Audited {
-    input: Input,
-    /// As written, for the rejects.
-    source: String,
-    partials: Mutex<Vec<Partial>>,
-}
-
-impl Audited {
-    /// Everything that was given so far.
-    pub(super) fn take_partials(&self) -> Vec<Partial> {
-        std::mem::take(&mut self.partials.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
 /// What all threads share.
-struct Run<'r> {
-    engine: &'r Engine,
-    formats: &'r FormatSet,
-    inputs: &'r [Listed],
-    options: &'r Options,
-    progress: &'r dyn Progress,
-    halt: Halt<'r>,
-    /// The next input that nobody reads.
-    next: AtomicUsize,
-    buffers: Pool,
-    scratches: Mutex<Vec<Scratch>>,
+pub(super) struct Run<'r> {
+    pub(super) engine: &'r Engine,
+    pub(super) formats: &'r FormatSet,
+    pub(super) inputs: &'r [Listed],
+    pub(super) options: &'r Options,
+    pub(super) progress: &'r dyn Progress,
+    pub(super) halt: &'r Halt<'r>,
+    pub(super) turns: Turns<Box<Reading<'r>>>,
 }
 
 /// Audits the inputs; rows go to the sink in the order of the inputs, everything else is in the outcome.
@@ -127,168 +106,30 @@ pub fn run(
     sink: &mut dyn Sink,
 ) -> Result<Outcome, RunError> {
     let workers = options.workers.max(1);
-    let readers = workers.min(inputs.len());
-    let threads = |error: String| RunError::Threads(workers, error);
+    let threads = |error: rayon::ThreadPoolBuildError| RunError::Threads(workers, error.to_string());
     let pool =
         rayon::ThreadPoolBuilder::new().num_threads(workers).thread_name(|at| format!("worker {at}")).build();
-    let pool = pool.map_err(|error| threads(error.to_string()))?;
-    let run = &Run {
-        engine,
-        formats,
-        inputs,
-        options,
-        progress,
-        halt: Halt::new(stop),
-        next: AtomicUsize::new(0),
-        buffers: Pool::new(
-            workers.saturating_mul(limits::QUEUED_CHUNKS_PER_WORKER).saturating_add(readers),
-            options.chunk_bytes.saturating_mul(2),
-        ),
-        scratches: Mutex::default(),
-    };
+    let pool = pool.map_err(threads)?;
+    let halt = Halt::new(stop);
+    let turns = Turns::new(inputs.len());
+    let run = Run { engine, formats, inputs, options, progress, halt: &halt, turns };
+    let run = &run;
     progress.begun(inputs);
     let store = Store::new(options.held_rows_bytes, options.scratch_directory.clone());
     let mut collector = Collector::new(engine, inputs.len(), store, progress, sink);
     let (sender, messages) = sync_channel(workers.saturating_mul(2));
     pool.in_place_scope(|jobs| {
-        std::thread::scope(|scope| {
-            for _ in 0..readers {
-                let sender = sender.clone();
-                let reader = std::thread::Builder::new().name("reader".to_owned());
-                if let Err(error) = reader.spawn_scoped(scope, move || run.read_inputs(jobs, &sender)) {
-                    run.halt.fail();
-                    return Err(threads(error.to_string()));
-                }
-            }
-            drop(sender);
-            collector.collect(messages).inspect_err(|_| run.halt.fail())
-        })
+        for worker in 0..workers {
+            let sender = sender.clone();
+            jobs.spawn(move |_| run.work(worker, &sender));
+        }
+        drop(sender);
+        collector.collect(messages).inspect_err(|_| halt.fail())
     })?;
     let (inputs, total) = collector.end(inputs);
     let interrupted = inputs.iter().any(|input| input.status == Status::Interrupted);
-    Ok(Outcome { inputs, concluded: engine.conclude(total), interrupted })
-}
-
-impl Run<'_> {
-    /// A reader's life: one input after another.
-    fn read_inputs<'s>(&'s self, jobs: &rayon::Scope<'s>, sender: &SyncSender<Message>) {
-        while !self.halt.now() {
-            let input = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(listed) = self.inputs.get(input) else { return };
-            self.progress.input(&listed.source);
-            let ended = match look(listed, self.formats, self.options, true, &self.halt) {
-                Looked::Done(report) => {
-                    self.progress.read(report.bytes);
-                    Message::Ended { input, pieces: 0, report, audited: None }
-                }
-                Looked::Open(open) => self.read(jobs, sender, input, listed, *open),
-            };
-            // Nobody listens once the sink has failed.
-            let _ = sender.send(ended);
-        }
-    }
-
-    /// Cuts an input into pieces and passes them on.
-    fn read<'s>(
-        &'s self,
-        jobs: &rayon::Scope<'s>,
-        sender: &SyncSender<Message>,
-        input: usize,
-        listed: &Listed,
-        open: Open<'_>,
-    ) -> Message {
-        let Open { mut stream, detection, mut report } = open;
-        let audited = Arc::new(Audited {
-            input: self.engine.input(&listed.source, detection.format),
-            source: report.source.clone(),
-            partials: Mutex::default(),
-        });
-        report.gateway = audited.input.gateway().map(str::to_owned);
-        let Options { chunk_bytes, line_bytes_max, .. } = *self.options;
-        let mut cutter = Cutter::new(detection.framing, chunk_bytes, line_bytes_max, stream.start());
-        let (mut pieces, mut bytes) = (0, 0);
-        let stopped = loop {
-            if self.halt.now() {
-                break true;
-            }
-            let mut lease = self.buffers.take();
-            let piece = cutter.next(&mut stream, &mut lease);
-            let read = stream.bytes();
-            self.progress.read(read.saturating_sub(bytes));
-            bytes = read;
-            let (audited, sender) = (Arc::clone(&audited), sender.clone());
-            match piece {
-                None => break false,
-                Some(Piece::Chunk(shape)) => jobs.spawn(move |_| {
-                    let rows = self.audit(&audited, &shape, lease.filled());
-                    drop(lease);
-                    let _ = sender.send(Message::Piece { input, piece: pieces, rows });
-                }),
-                Some(Piece::Dropped(dropped)) => {
-                    drop(lease);
-                    let rows = self.reject(&audited, &dropped);
-                    let _ = sender.send(Message::Piece { input, piece: pieces, rows });
-                }
-            }
-            pieces += 1;
-        };
-        end(&mut report, stream.finish(!stopped), &self.halt);
-        self.progress.read(report.bytes.saturating_sub(bytes));
-        report.lines = cutter.lines();
-        if stopped {
-            report = InputReport { error: None, ..InputReport::new(report.source, Status::Interrupted) };
-        }
-        Message::Ended { input, pieces, report: Box::new(report), audited: Some(audited) }
-    }
-
-    /// Audits a chunk.
-    fn audit(&self, audited: &Audited, shape: &Shape, bytes: &[u8]) -> Rows {
-        let mut scratch = pop(&self.scratches).unwrap_or_else(|| self.engine.scratch());
-        let rows = self.give(audited, |partial, rows| {
-            let chunk = Chunk {
-                bytes,
-                offset: shape.offset,
-                line: shape.line,
-                units: shape.spans.as_ref().map_or(Units::Lines, |spans| Units::Spans(spans)),
-                cut: shape.cut,
-            };
-            self.engine.audit_chunk(&audited.input, chunk, &mut scratch, partial, rows);
-        });
-        push(&self.scratches, scratch);
-        rows
-    }
-
-    /// Books a unit that was not kept.
-    fn reject(&self, audited: &Audited, dropped: &Dropped) -> Rows {
-        let position = Position {
-            source: Some(&audited.source),
-            line: Some(dropped.line),
-            offset: Some(dropped.offset),
-        };
-        self.give(audited, |partial, rows| {
-            let Dropped { reason, length, head, .. } = dropped;
-            self.engine.reject(&audited.input, *reason, position, *length, head, partial, rows);
-        })
-    }
-
-    /// Lets `work` add to a partial of the input that nobody else adds to.
-    fn give(&self, audited: &Audited, work: impl FnOnce(&mut Partial, &mut Rows)) -> Rows {
-        let mut partial = pop(&audited.partials).unwrap_or_else(|| self.engine.partial());
-        let InputCounts { units, uses, .. } = *partial.counts();
-        let mut rows = Rows::default();
-        work(&mut partial, &mut rows);
-        self.progress.audited(partial.counts().units - units, partial.counts().uses - uses);
-        push(&audited.partials, partial);
-        rows
-    }
-}
-
-fn pop<T>(stack: &Mutex<Vec<T>>) -> Option<T> {
-    stack.lock().unwrap_or_else(PoisonError::into_inner).pop()
-}
-
-fn push<T>(stack: &Mutex<Vec<T>>, item: T) {
-    stack.lock().unwrap_or_else(PoisonError::into_inner).push(item);
+    // In the pool, so that whatever is concluded side by side keeps to the number of workers.
+    Ok(Outcome { inputs, concluded: pool.install(|| engine.conclude(total)), interrupted })
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::engine::{Filters, Setup};
+use crate::engine::{Filters, InputCounts, Setup};
 use crate::findings::{OccurrenceRow, RejectRow};
 use crate::pipeline::inputs::list;
 use crate::pipeline::look::survey;
@@ -7,6 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use tempfile::TempDir;
 
 #[derive(Default)]
@@ -157,6 +158,22 @@ fn threads_chunks_and_memory_change_nothing() {
                 assert!(rejects == expected.1, "{options:?}");
             }
         }
+    }
+}
+
+#[test]
+fn many_rows_of_many_pieces_stay_in_order() {
+    let directory = tempfile::tempdir().unwrap();
+    write(&directory, "a.log", &log(1, 1000));
+    // Blocks of rows are closed, and put by in a file, while the input is being read.
+    write(&directory, "b.log", &log(12_000, 1));
+    write(&directory, "c.log", &gzip(&log(2_000, 2)));
+    for (workers, chunk_bytes, held_rows_bytes) in [(1, 1 << 20, 1 << 30), (3, 3_000, 0), (4, 700, 2 << 20)] {
+        let options = Options { workers, chunk_bytes, held_rows_bytes, ..options() };
+        let (_, rejects) = audit(directory.path(), &options);
+        assert_eq!(rejects.len(), 13_000, "{options:?}");
+        let places = rejects.iter().map(|row| (row.source.as_deref(), row.line));
+        assert!(places.is_sorted(), "{options:?}");
     }
 }
 

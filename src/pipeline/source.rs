@@ -2,10 +2,9 @@
 
 use super::Place;
 use super::decode::{Gzip, Zstd};
+use super::hash::Hash;
 use super::wait::{Halt, Patient};
 use crate::limits::DETECT_BYTES;
-use crate::redact;
-use aws_lc_rs::digest::{Context, SHA256};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 
@@ -55,7 +54,7 @@ struct Raw<'r> {
     /// Read to tell the container, and to be read again.
     peeked: Vec<u8>,
     at: usize,
-    digest: Option<Context>,
+    digest: Option<Hash>,
     bytes: u64,
     failed: Option<String>,
 }
@@ -114,11 +113,11 @@ enum Decoder<'r> {
 }
 
 impl<'r> Decoder<'r> {
-    fn raw(&mut self) -> Option<&mut Raw<'r>> {
+    fn raw(&mut self) -> &mut Raw<'r> {
         match self {
-            Self::Plain(raw) => Some(raw),
-            Self::Gzip(gzip) => gzip.inner().map(BufReader::get_mut),
-            Self::Zstd(zstd) => Some(zstd.inner().get_mut()),
+            Self::Plain(raw) => raw,
+            Self::Gzip(gzip) => gzip.inner().get_mut(),
+            Self::Zstd(zstd) => zstd.inner().get_mut(),
         }
     }
 }
@@ -175,7 +174,7 @@ impl<'r> Stream<'r> {
         length: Option<u64>,
         digest: bool,
     ) -> io::Result<Self> {
-        let digest = digest.then(|| Context::new(&SHA256));
+        let digest = digest.then(Hash::new);
         let mut raw = Raw { reader, peeked: Vec::new(), at: 0, digest, bytes: 0, failed: None };
         raw.peek();
         let packing = packing(&raw.peeked);
@@ -244,7 +243,7 @@ impl<'r> Stream<'r> {
 
     fn breakage(&mut self, error: &io::Error) -> Broken {
         let (packing, decompressed) = (self.packing, self.bytes_decompressed);
-        if let Some(failed) = self.decoder.raw().and_then(|raw| raw.failed.clone()) {
+        if let Some(failed) = self.decoder.raw().failed.clone() {
             return Broken::Unreadable(failed);
         }
         let packing = match packing {
@@ -281,7 +280,7 @@ impl<'r> Stream<'r> {
 
     /// Bytes as stored that were read so far.
     pub(super) fn bytes(&mut self) -> u64 {
-        self.decoder.raw().map_or(0, |raw| raw.bytes)
+        self.decoder.raw().bytes
     }
 
     /// Reads on; 0 at the end, whole or broken.
@@ -308,22 +307,26 @@ impl<'r> Stream<'r> {
 
     /// Ends reading. With `whole`, what a broken or unsupported input still holds is read for its digest.
     pub(super) fn finish(mut self, whole: bool) -> Ended {
-        let mut digest = None;
-        if let Some(raw) = self.decoder.raw() {
+        let read_to_its_end = self.ended && self.broken.is_none();
+        let raw = self.decoder.raw();
+        let mut every = whole && raw.failed.is_none();
+        if every && raw.digest.is_some() && !read_to_its_end {
             let mut buffer = vec![0; READ_BYTES];
-            let mut every = whole && raw.failed.is_none();
-            while every && raw.digest.is_some() {
+            loop {
                 match raw.read_on(&mut buffer) {
                     Ok(0) => break,
                     Ok(_) => {}
-                    Err(_) => every = false,
+                    Err(_) => {
+                        every = false;
+                        break;
+                    }
                 }
             }
-            digest = raw.digest.take().filter(|_| every);
         }
+        let sha256 = raw.digest.take().filter(|_| every).and_then(Hash::finish);
         Ended {
             bytes: self.bytes(),
-            sha256: digest.map(|digest| redact::hex(digest.finish().as_ref())),
+            sha256,
             bytes_decompressed: self.bytes_decompressed,
             broken: self.broken,
         }

@@ -1,4 +1,6 @@
 use super::*;
+use crate::redact;
+use aws_lc_rs::digest::SHA256;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::Write;
@@ -81,6 +83,61 @@ fn every_gzip_member_is_read_and_padding_skipped() {
     stored.extend([0; 10_000]);
     assert_whole(&stored, &all);
     assert_whole(&gzip(b""), b"");
+}
+
+#[test]
+fn gzip_headers_may_say_more() {
+    let all = text();
+    let build = || flate2::GzBuilder::new().extra([7; 300]).filename("a.log").comment("nightly").mtime(1);
+    let mut encoder = build().write(Vec::new(), Compression::fast());
+    encoder.write_all(&all).unwrap();
+    let named = encoder.finish().unwrap();
+    assert_whole(&named, &all);
+    // The same with a checksum of the header, right and wrong.
+    let end = memchr::memmem::find(&named, b"nightly\0").unwrap() + 8;
+    let mut header = named[..end].to_vec();
+    header[3] |= 2;
+    let mut crc = flate2::Crc::new();
+    crc.update(&header);
+    let sum = u16::try_from(crc.sum() & 0xffff).unwrap();
+    let checked = [&header, &sum.to_le_bytes()[..], &named[end..]].concat();
+    assert_whole(&checked, &all);
+    let endless = [&b"\x1f\x8b\x08\x08\0\0\0\0\0\0"[..], &vec![b'x'; 1 << 20]].concat();
+    for wrong in [[&header, &(!sum).to_le_bytes()[..], &named[end..]].concat(), endless] {
+        let (bytes, ended) = read(&wrong);
+        assert!(bytes.is_empty());
+        let Some(Broken::Truncated(message)) = ended.broken else { panic!("{:?}", ended.broken) };
+        assert!(message.contains("are corrupt"), "{message}");
+    }
+}
+
+#[test]
+fn a_wrong_gzip_checksum_or_length_is_told_after_its_bytes() {
+    let all = text();
+    let stored = gzip(&all);
+    for at in [1, 5] {
+        let mut wrong = [&stored[..], &gzip(b"more")].concat();
+        wrong[stored.len() - at] ^= 1;
+        let (bytes, ended) = read(&wrong);
+        assert!(bytes == all);
+        assert!(matches!(ended.broken, Some(Broken::Truncated(_))), "{:?}", ended.broken);
+    }
+}
+
+#[test]
+fn a_corrupt_gzip_block_takes_nothing_before_it() {
+    // Stored blocks, so that their places are known: of 65,535 bytes each, with 5 bytes of header.
+    let all = text();
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
+    encoder.write_all(&all).unwrap();
+    let mut stored = encoder.finish().unwrap();
+    let block = memchr::memmem::find(&stored, &all[..100]).unwrap();
+    let length = usize::from(u16::from_le_bytes([stored[block - 4], stored[block - 3]]));
+    // A length that its complement contradicts.
+    stored[block + length + 1] ^= 1;
+    let (bytes, ended) = read(&stored);
+    assert!(bytes == all[..length], "{} of {length} bytes", bytes.len());
+    assert!(matches!(ended.broken, Some(Broken::Truncated(_))), "{:?}", ended.broken);
 }
 
 #[test]

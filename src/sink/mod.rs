@@ -7,6 +7,7 @@ mod manifest;
 mod output;
 mod parquet;
 mod result;
+mod rows;
 mod summary;
 mod text;
 

@@ -1,15 +1,23 @@
 //! One Parquet file a table, whose bytes depend on the rows alone: not on how they arrived, on threads or on time.
 
-use crate::findings::{LargeTable, Row, Table, schema_of};
+use crate::findings::{Table, schema_of};
 use crate::limits;
 use crate::redact;
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Field, Fields};
+use arrow::error::ArrowError;
 use aws_lc_rs::digest;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::arrow_writer::{
+    ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, ArrowWriterOptions, compute_leaves,
+};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
+use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
+use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, IntoParallelRefIterator};
+use rayon::iter::{IntoParallelRefMutIterator, ParallelIterator};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
@@ -71,74 +79,102 @@ pub struct TableFile {
     pub sha256: String,
 }
 
-/// Writes the rows of one table to one file.
-pub struct TableWriter<R: Row> {
-    writer: ArrowWriter<Hashed>,
-    waiting: Vec<R>,
+/// Writes one table to one file, its columns side by side on the threads of the pool that it is called in.
+///
+/// Pages end where batches do, so files are the same only if the batches are: all of [`limits::TABLE_BATCH_ROWS`] rows but
+/// the last.
+pub struct TableWriter {
+    table: Table,
+    writer: SerializedFileWriter<Hashed>,
+    factory: ArrowRowGroupWriterFactory,
+    /// Of the row group that is being written; none between two groups.
+    columns: Vec<ArrowColumnWriter>,
+    /// Rows of that group.
+    group_rows: usize,
+    groups: usize,
     rows: u64,
 }
 
-impl<R: Row> TableWriter<R> {
+impl TableWriter {
     /// Starts a table in an empty file.
-    pub fn new(file: File) -> Result<Self, ParquetError> {
+    pub fn new(table: Table, file: File) -> Result<Self, ParquetError> {
         // No Arrow schema in the metadata: the Parquet types say everything, and every reader gives the same columns.
         let options =
-            ArrowWriterOptions::new().with_properties(properties(R::TABLE)).with_skip_arrow_metadata(true);
-        let writer = ArrowWriter::try_new_with_options(Hashed::new(file), R::schema(), options)?;
-        Ok(Self { writer, waiting: Vec::new(), rows: 0 })
+            ArrowWriterOptions::new().with_properties(properties(table)).with_skip_arrow_metadata(true);
+        let writer = ArrowWriter::try_new_with_options(Hashed::new(file), schema_of(table), options)?;
+        let (writer, factory) = writer.into_serialized_writer()?;
+        Ok(Self { table, writer, factory, columns: Vec::new(), group_rows: 0, groups: 0, rows: 0 })
     }
 
-    /// Adds rows in the table's order.
-    pub fn push(&mut self, rows: impl IntoIterator<Item = R>) -> Result<(), ParquetError> {
-        for row in rows {
-            self.waiting.push(row);
-            if self.waiting.len() == limits::TABLE_BATCH_ROWS {
-                self.flush()?;
-            }
+    /// Adds a batch. Strings may be plain, views or dictionaries; the file is the same.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), ParquetError> {
+        let room = ROW_GROUP_ROWS - self.group_rows;
+        if batch.num_rows() > room {
+            self.write(&batch.slice(0, room))?;
+            return self.write(&batch.slice(room, batch.num_rows() - room));
         }
-        Ok(())
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        if self.columns.is_empty() {
+            self.columns = self.factory.create_column_writers(self.groups)?;
+        }
+        let schema = schema_of(self.table);
+        let names = |fields: &Fields| fields.iter().map(|field| field.name().clone()).collect::<Vec<_>>();
+        if names(schema.fields()) != names(batch.schema().fields()) {
+            let what = format!("{} has other columns than its batch", self.table.name());
+            return Err(ParquetError::General(what));
+        }
+        // No column is nested but for lists, so each has one leaf and one writer.
+        let columns = schema.fields().par_iter().zip_eq(batch.columns());
+        self.columns.par_iter_mut().zip_eq(columns).try_for_each(|(writer, (field, column))| {
+            let field = Field::new(field.name(), column.data_type().clone(), field.is_nullable());
+            compute_leaves(&field, column)?.iter().try_for_each(|leaf| writer.write(leaf))
+        })?;
+        self.group_rows += batch.num_rows();
+        self.rows += u64::try_from(batch.num_rows()).unwrap_or(u64::MAX);
+        if self.group_rows == ROW_GROUP_ROWS { self.end_group() } else { Ok(()) }
     }
 
-    /// Writes a whole table, all at once.
-    pub fn write_all(mut self, rows: &[R]) -> Result<TableFile, ParquetError> {
-        for batch in rows.chunks(limits::TABLE_BATCH_ROWS) {
-            self.encode(batch)?;
+    /// Writes a whole table and ends it. The next batch is made while one is written.
+    pub fn write_all(
+        mut self,
+        batches: impl IntoIterator<Item = Result<RecordBatch, ArrowError>, IntoIter: Send>,
+    ) -> Result<TableFile, ParquetError> {
+        let mut batches = batches.into_iter();
+        let mut next = batches.next().transpose()?;
+        while let Some(batch) = next {
+            let (written, made) = rayon::join(|| self.write(&batch), || batches.next().transpose());
+            written?;
+            next = made?;
         }
         self.finish()
     }
 
     /// Ends the table and makes the file durable.
     pub fn finish(mut self) -> Result<TableFile, ParquetError> {
-        if !self.waiting.is_empty() {
-            self.flush()?;
-        }
+        self.end_group()?;
         let (bytes, sha256) = self.writer.into_inner()?.finish()?;
-        let table = R::TABLE.name();
-        Ok(TableFile { name: file_name(R::TABLE), table, rows: self.rows, bytes, sha256 })
+        let (name, table) = (file_name(self.table), self.table.name());
+        Ok(TableFile { name, table, rows: self.rows, bytes, sha256 })
     }
 
-    fn flush(&mut self) -> Result<(), ParquetError> {
-        let rows = std::mem::take(&mut self.waiting);
-        self.encode(&rows)
+    fn end_group(&mut self) -> Result<(), ParquetError> {
+        if self.columns.is_empty() {
+            return Ok(());
+        }
+        let columns = std::mem::take(&mut self.columns);
+        let columns: Vec<ArrowColumnChunk> =
+            columns.into_par_iter().map(ArrowColumnWriter::close).collect::<Result<_, _>>()?;
+        let mut group = self.writer.next_row_group()?;
+        for column in columns {
+            column.append_to_row_group(&mut group)?;
+        }
+        group.close()?;
+        self.group_rows = 0;
+        self.groups += 1;
+        Ok(())
     }
-
-    fn encode(&mut self, rows: &[R]) -> Result<(), ParquetError> {
-        self.rows += u64::try_from(rows.len()).unwrap_or(u64::MAX);
-        self.writer.write(&R::batch(rows)?)
-    }
-}
-
-/// Writes a table whose columns are made when they are written.
-pub fn write_large(file: File, table: &dyn LargeTable) -> Result<TableFile, ParquetError> {
-    let options =
-        ArrowWriterOptions::new().with_properties(properties(table.table())).with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(Hashed::new(file), schema_of(table.table()), options)?;
-    for start in (0..table.rows()).step_by(limits::TABLE_BATCH_ROWS) {
-        writer.write(&table.batch(start..start + limits::TABLE_BATCH_ROWS)?)?;
-    }
-    let (bytes, sha256) = writer.into_inner()?.finish()?;
-    let rows = u64::try_from(table.rows()).unwrap_or(u64::MAX);
-    Ok(TableFile { name: file_name(table.table()), table: table.table().name(), rows, bytes, sha256 })
 }
 
 /// Name of a table's file.
@@ -205,152 +241,5 @@ impl Write for Hashed {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::findings::{FindingRow, RejectRow, TokenCells};
-    use crate::redact::Fingerprint;
-    use crate::rules::{Confidence, Severity};
-    use crate::time::UtcMicros;
-    use crate::verify::Verdict;
-    use arrow::array::{Array, AsArray, RecordBatch};
-    use arrow::datatypes::{DataType, TimeUnit};
-    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-    use parquet::file::reader::{FileReader, SerializedFileReader};
-
-    fn reject(line: i64) -> RejectRow {
-        RejectRow {
-            source: Some("logs/a.log".to_owned()),
-            line: Some(line),
-            offset: Some(line * 100),
-            length: Some(99),
-            reason: "json".to_owned(),
-            excerpt: format!("line {line}"),
-        }
-    }
-
-    fn finding(at: usize) -> FindingRow {
-        let [low, ..] = at.to_le_bytes();
-        FindingRow {
-            finding_id: format!("{at:032x}"),
-            problem_id: "p".to_owned(),
-            rule: "wrong-aud",
-            category: "audience",
-            severity: Severity::High,
-            lane: "overreach",
-            confidence: Confidence::Strong,
-            outcome: None,
-            signature: Some(Verdict::Valid),
-            token_sha256: Some(Fingerprint([low; 32])),
-            subject: None,
-            count: 1,
-            first_seen: Some(UtcMicros(1_700_000_000_000_001)),
-            last_seen: None,
-            gateway: None,
-            api: None,
-            token: TokenCells { oid: Some(format!("oid-{at}")), ..Default::default() },
-            expected: None,
-            actual: None,
-            message: "m".to_owned(),
-            evidence: "{}".to_owned(),
-            client_ips: vec!["203.0.113.7".to_owned()],
-            source: None,
-            line: None,
-            offset: None,
-            accepted_by: None,
-            stage: "enforce",
-            cause: String::new(),
-        }
-    }
-
-    fn write<R: Row>(path: &std::path::Path, pieces: impl IntoIterator<Item = Vec<R>>) -> TableFile {
-        let mut writer = TableWriter::new(File::create(path).unwrap()).unwrap();
-        for piece in pieces {
-            writer.push(piece).unwrap();
-        }
-        writer.finish().unwrap()
-    }
-
-    fn read(path: &std::path::Path) -> RecordBatch {
-        let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
-        builder.build().unwrap().next().unwrap().unwrap()
-    }
-
-    #[test]
-    fn bytes_do_not_depend_on_how_rows_arrive() {
-        let folder = tempfile::tempdir().unwrap();
-        let rows = 2 * i64::try_from(limits::TABLE_BATCH_ROWS).unwrap() + 17;
-        let whole = write(&folder.path().join("a"), [(0..rows).map(reject).collect()]);
-        let single = write(&folder.path().join("b"), (0..rows).map(|line| vec![reject(line)]));
-        assert_eq!(whole, single);
-        let writer = TableWriter::new(File::create(folder.path().join("c")).unwrap()).unwrap();
-        assert_eq!(whole, writer.write_all(&(0..rows).map(reject).collect::<Vec<_>>()).unwrap());
-        assert_eq!(whole.rows, u64::try_from(rows).unwrap());
-        let bytes = std::fs::read(folder.path().join("a")).unwrap();
-        assert_eq!(whole.sha256, redact::hex(digest::digest(&digest::SHA256, &bytes).as_ref()));
-        assert_eq!(whole.bytes, u64::try_from(bytes.len()).unwrap());
-    }
-
-    #[test]
-    fn tables_read_back_with_standard_types() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("findings.parquet");
-        write(&path, [vec![finding(1), finding(2)]]);
-        let batch = read(&path);
-        let schema = batch.schema();
-        let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-        assert_eq!(schema.field_with_name("first_seen").unwrap().data_type(), &utc);
-        let DataType::List(item) = schema.field_with_name("client_ips").unwrap().data_type() else {
-            panic!("no list")
-        };
-        assert_eq!((item.name().as_str(), item.data_type()), ("element", &DataType::Utf8));
-        assert_eq!(batch.column_by_name("oid").unwrap().as_string::<i32>().value(1), "oid-2");
-        assert!(batch.column_by_name("last_seen").unwrap().is_null(0));
-        let expected: Vec<String> =
-            FindingRow::schema().fields().iter().map(|field| field.name().clone()).collect();
-        let found: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
-        assert_eq!(found, expected);
-    }
-
-    #[test]
-    fn looked_up_columns_have_bloom_filters_and_nothing_varies() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("findings.parquet");
-        write(&path, [(0..100).map(finding).collect()]);
-        let reader = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
-        let metadata = reader.metadata();
-        assert_eq!(metadata.file_metadata().key_value_metadata(), None);
-        let bloomed: Vec<String> = metadata
-            .row_group(0)
-            .columns()
-            .iter()
-            .filter(|column| column.bloom_filter_offset().is_some())
-            .map(|column| column.column_path().string())
-            .collect();
-        assert_eq!(bloomed, ["token_sha256", "oid", "uti"]);
-        let dictionaries =
-            metadata.row_group(0).columns().iter().filter(|c| c.dictionary_page_offset().is_some());
-        assert!(
-            dictionaries.map(|c| c.column_path().string()).all(|name| DICTIONARY.contains(&name.as_str()))
-        );
-    }
-
-    #[test]
-    fn every_dictionary_column_exists_in_some_table() {
-        for column in DICTIONARY.iter().chain(BLOOM) {
-            let root = column.split('.').next().unwrap();
-            assert!(
-                Table::ALL.iter().any(|table| schema_of(*table).field_with_name(root).is_ok()),
-                "{column}"
-            );
-        }
-    }
-
-    #[test]
-    fn an_empty_table_is_a_valid_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("rejects.parquet");
-        assert_eq!(write::<RejectRow>(&path, []).rows, 0);
-        let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).unwrap()).unwrap();
-        assert_eq!(builder.schema().fields().len(), 6);
-    }
-}
+#[path = "parquet_tests.rs"]
+mod tests;

@@ -1,13 +1,17 @@
 //! The sink of a run: takes rows as they come, and the concluded tables at the end.
 
 use crate::findings::{LargeTable, OccurrenceRow, RejectRow, Row, Tables};
+use crate::limits;
 use crate::pipeline::{Sink, SinkError};
 use crate::sink::manifest::Written;
 use crate::sink::output::{OutputDir, OutputError};
-use crate::sink::parquet::{TableFile, TableWriter, file_name, write_large};
+use crate::sink::parquet::{TableFile, TableWriter, file_name};
+use crate::sink::rows::RowWriter;
 use parquet::errors::ParquetError;
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Why a result cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +27,9 @@ pub enum WriteError {
         /// What went wrong.
         error: ParquetError,
     },
+    /// Threads that encode.
+    #[error("threads could not be started: {0}; ask for fewer with -j")]
+    Threads(#[from] ThreadPoolBuildError),
 }
 
 /// Which tables are written, and how much of them.
@@ -34,14 +41,17 @@ pub struct Tabled {
     pub occurrences_max: Option<u64>,
     /// Whether `activity` is written.
     pub activity: bool,
+    /// Threads that encode, at least 1; files do not depend on it.
+    pub threads: usize,
 }
 
 /// A result that is being written.
 pub struct ResultWriter {
     output: OutputDir,
     tabled: Tabled,
-    occurrences: Option<TableWriter<OccurrenceRow>>,
-    rejects: TableWriter<RejectRow>,
+    occurrences: Option<RowWriter<OccurrenceRow>>,
+    rejects: RowWriter<RejectRow>,
+    pool: Arc<ThreadPool>,
     /// Occurrences that were written, by finding; only where they are limited.
     written: HashMap<String, u64>,
     not_written: u64,
@@ -50,9 +60,11 @@ pub struct ResultWriter {
 impl ResultWriter {
     /// Starts a result in the staging directory of `output`.
     pub fn new(output: OutputDir, tabled: Tabled) -> Result<Self, WriteError> {
-        let occurrences = tabled.occurrences.then(|| start(&output)).transpose()?;
-        let rejects = start(&output)?;
-        Ok(Self { output, tabled, occurrences, rejects, written: HashMap::new(), not_written: 0 })
+        let pool = ThreadPoolBuilder::new().num_threads(tabled.threads.max(1));
+        let pool = Arc::new(pool.thread_name(|at| format!("encoder {at}")).build()?);
+        let occurrences = tabled.occurrences.then(|| start(&output, &pool)).transpose()?;
+        let rejects = start(&output, &pool)?;
+        Ok(Self { output, tabled, occurrences, rejects, pool, written: HashMap::new(), not_written: 0 })
     }
 
     /// Where files of the run that are not part of the result may lie until it ends.
@@ -62,19 +74,19 @@ impl ResultWriter {
 
     /// Writes the concluded tables; the directory is then complete but for the manifest.
     pub fn finish(self, tables: &Tables) -> Result<(OutputDir, Written), WriteError> {
-        let output = self.output;
-        let mut files = Vec::new();
-        if self.tabled.activity {
-            files.push(large(&output, &*tables.activity)?);
-        }
-        files.push(whole(&output, &tables.coverage)?);
-        files.push(whole(&output, &tables.findings)?);
-        if let Some(occurrences) = self.occurrences {
-            files.push(end(occurrences)?);
-        }
-        files.push(whole(&output, &tables.problems)?);
-        files.push(end(self.rejects)?);
-        files.push(large(&output, &*tables.tokens)?);
+        let Self { output, tabled, occurrences, rejects, pool, .. } = self;
+        let occurrences =
+            occurrences.map(|rows| rows.finish().map_err(failed::<OccurrenceRow>)).transpose()?;
+        let rejects = rejects.finish().map_err(failed::<RejectRow>)?;
+        let (activity, (tokens, others)) = pool.install(|| {
+            rayon::join(
+                || tabled.activity.then(|| large(&output, &*tables.activity)).transpose(),
+                || rayon::join(|| large(&output, &*tables.tokens), || small(&output, tables)),
+            )
+        });
+        let mut files: Vec<TableFile> = others?.into_iter().chain([rejects, tokens?]).collect();
+        files.extend(occurrences.into_iter().chain(activity?));
+        files.sort_by_key(|file| file.table);
         Ok((output, Written { files, occurrences_not_written: self.not_written }))
     }
 
@@ -117,7 +129,7 @@ impl Sink for ResultWriter {
     }
 }
 
-fn push<R: Row>(writer: &mut TableWriter<R>, rows: Vec<R>) -> Result<(), SinkError> {
+fn push<R: Row + Send + 'static>(writer: &mut RowWriter<R>, rows: Vec<R>) -> Result<(), SinkError> {
     writer.push(rows).map_err(|error| SinkError(Box::new(failed::<R>(error))))
 }
 
@@ -125,23 +137,36 @@ fn failed<R: Row>(error: ParquetError) -> WriteError {
     WriteError::Table { name: file_name(R::TABLE), error }
 }
 
+fn start<R: Row + Send + 'static>(
+    output: &OutputDir,
+    pool: &Arc<ThreadPool>,
+) -> Result<RowWriter<R>, WriteError> {
+    let file = output.file(&file_name(R::TABLE))?;
+    RowWriter::new(file, Arc::clone(pool)).map_err(failed::<R>)
+}
+
+/// The tables that are never large.
+fn small(output: &OutputDir, tables: &Tables) -> Result<[TableFile; 3], WriteError> {
+    let coverage = whole(output, &tables.coverage)?;
+    let findings = whole(output, &tables.findings)?;
+    Ok([coverage, findings, whole(output, &tables.problems)?])
+}
+
+fn whole<R: Row + Sync>(output: &OutputDir, rows: &[R]) -> Result<TableFile, WriteError> {
+    let file = output.file(&file_name(R::TABLE))?;
+    let batches = rows.chunks(limits::TABLE_BATCH_ROWS).map(R::batch);
+    let writer = TableWriter::new(R::TABLE, file);
+    writer.and_then(|writer| writer.write_all(batches)).map_err(failed::<R>)
+}
+
+/// A table whose batches are made when they are written.
 fn large(output: &OutputDir, table: &dyn LargeTable) -> Result<TableFile, WriteError> {
     let name = file_name(table.table());
     let file = output.file(&name)?;
-    write_large(file, table).map_err(|error| WriteError::Table { name, error })
-}
-
-fn start<R: Row>(output: &OutputDir) -> Result<TableWriter<R>, WriteError> {
-    let file = output.file(&file_name(R::TABLE))?;
-    TableWriter::new(file).map_err(failed::<R>)
-}
-
-fn end<R: Row>(writer: TableWriter<R>) -> Result<TableFile, WriteError> {
-    writer.finish().map_err(failed::<R>)
-}
-
-fn whole<R: Row>(output: &OutputDir, rows: &[R]) -> Result<TableFile, WriteError> {
-    start(output)?.write_all(rows).map_err(failed::<R>)
+    let starts = (0..table.rows()).step_by(limits::TABLE_BATCH_ROWS);
+    let batches = starts.map(|start| table.batch(start..start + limits::TABLE_BATCH_ROWS));
+    let writer = TableWriter::new(table.table(), file);
+    writer.and_then(|writer| writer.write_all(batches)).map_err(|error| WriteError::Table { name, error })
 }
 
 #[cfg(test)]
@@ -186,7 +211,8 @@ mod tests {
 
     #[test]
     fn every_table_is_written_even_if_it_is_empty() {
-        let (files, _) = rows(Tabled { occurrences: true, occurrences_max: None, activity: true });
+        let (files, _) =
+            rows(Tabled { occurrences: true, occurrences_max: None, activity: true, threads: 2 });
         let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
         assert_eq!(
             names,
@@ -198,11 +224,11 @@ mod tests {
     #[test]
     fn occurrences_can_be_limited_or_left_out() {
         let (files, not_written) =
-            rows(Tabled { occurrences: true, occurrences_max: Some(2), activity: false });
+            rows(Tabled { occurrences: true, occurrences_max: Some(2), activity: false, threads: 2 });
         assert!(files.contains(&("occurrences", 4)) && !files.iter().any(|(name, _)| *name == "activity"));
         assert_eq!(not_written, 2);
         let (files, not_written) =
-            rows(Tabled { occurrences: false, occurrences_max: Some(2), activity: true });
+            rows(Tabled { occurrences: false, occurrences_max: Some(2), activity: true, threads: 2 });
         assert!(!files.iter().any(|(name, _)| *name == "occurrences"));
         assert_eq!(not_written, 0);
     }
