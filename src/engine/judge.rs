@@ -17,7 +17,7 @@ use crate::policy::{ApiMatch, ApiSettings, Request, Stage, Validation};
 use crate::record::{Presence, Record};
 use crate::redact::Secrets;
 use crate::rules::kit::{Check, Evidence, Severity};
-use crate::rules::{self, Rule};
+use crate::rules::{self, Needs, Rule, Silence};
 use crate::time::UtcMicros;
 use crate::verify::Signature;
 use crate::verify::Verdict;
@@ -266,10 +266,19 @@ impl Engine {
                 not_evaluable |= self.settle(*at, rule, check, uses, partial, rows);
             }
         }
-        for at in &self.use_rules {
-            if let Some(rule) = self.rules.get(*at) {
-                let check = rule.judge_use(uses.facts);
-                not_evaluable |= self.settle(*at, rule, &check, uses, partial, rows);
+        let (silence, lacking) = (Silence::at(uses.facts), Needs::lacking(uses.facts));
+        for known in &self.use_rules {
+            if silence.covers(known.rule.category) {
+                continue;
+            }
+            // Asked once more where something is missing, for what that is.
+            let check = if known.needs.meet(lacking) {
+                known.rule.judge_use(uses.facts)
+            } else {
+                (known.check)(uses.facts)
+            };
+            if check != Check::Quiet {
+                not_evaluable |= self.settle(known.at, known.rule, &check, uses, partial, rows);
             }
         }
         for state in &mut partial.runs {

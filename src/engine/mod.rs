@@ -29,7 +29,7 @@ pub use partial::Partial;
 pub use saved::SavedError;
 pub use totals::{GatewayTotals, Totals};
 
-use crate::facts::Context;
+use crate::facts::{Context, Facts};
 use crate::findings::{OccurrenceRow, RejectRow, Tables};
 use crate::keys::KeyHistory;
 use crate::limits;
@@ -39,8 +39,8 @@ use crate::policy::Validation;
 use crate::record::Format;
 use crate::record::Reject;
 use crate::redact;
-use crate::rules::kit::Judge;
-use crate::rules::{self, Rule, Severity};
+use crate::rules::kit::{Check, Judge};
+use crate::rules::{self, Needs, Rule, Severity};
 use crate::time::Period;
 use crate::verify::Memo;
 use crate::verify::Verifier;
@@ -160,8 +160,8 @@ pub struct Engine {
     rules: Vec<&'static Rule>,
     /// Rules that cannot run, with the missing input.
     skipped: BTreeMap<&'static str, &'static str>,
-    /// Places of the rules that look at every use.
-    use_rules: Vec<usize>,
+    /// The rules that look at every use.
+    use_rules: Vec<UseRule>,
     filters: Filters,
     /// True if a filter names a claim, the kid or the token itself.
     filters_tokens: bool,
@@ -198,6 +198,22 @@ impl Input {
     }
 }
 
+/// A rule that looks at every use, with what decides whether it is asked at all.
+struct UseRule {
+    /// Place among the engine's rules.
+    at: usize,
+    rule: &'static Rule,
+    check: fn(&Facts<'_>) -> Check,
+    needs: Needs,
+}
+
+impl UseRule {
+    fn new(at: usize, rule: &'static Rule) -> Option<Self> {
+        let Judge::Use(check) = rule.judge else { return None };
+        Some(Self { at, rule, check, needs: Needs::of(rule) })
+    }
+}
+
 impl Engine {
     /// An engine; rules that the run lacks an input for are set aside.
     pub fn new(setup: Setup) -> Self {
@@ -211,8 +227,7 @@ impl Engine {
             }
         }
         rules.sort_by_key(|rule| rule.id);
-        let of_uses = |(at, rule): (usize, &&Rule)| matches!(rule.judge, Judge::Use(_)).then_some(at);
-        let use_rules = rules.iter().enumerate().filter_map(of_uses).collect();
+        let use_rules = rules.iter().enumerate().filter_map(|(at, rule)| UseRule::new(at, rule)).collect();
         let filters = setup.filters;
         let token_filters = [
             &filters.tid,

@@ -34,13 +34,64 @@ fn missing_input(need: Need, context: Context<'_>) -> Option<&'static str> {
 /// rules on public routes (rules.md 2.10), and all but form, signature and behaviour rules on a forgery that was
 /// refused (rules.md 1.3 and 2.11).
 pub fn silenced(rule: &Rule, facts: &Facts<'_>) -> bool {
-    let public = facts.api.is_some_and(|api| api.auth == Auth::None)
-        && matches!(rule.category, Category::Time | Category::Audience | Category::Authorization);
-    let forgery = matches!(facts.verdict, Verdict::Invalid | Verdict::Unsigned);
-    let refused = forgery
-        && facts.outcome == Outcome::DeniedAuthn
-        && !matches!(rule.category, Category::Form | Category::Signature | Category::Behaviour);
-    public || refused
+    Silence::at(facts).covers(rule.category)
+}
+
+/// Needs that a use may not meet, a bit each: asked once a use, and not once a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs(u8);
+
+impl Needs {
+    const OF_USES: [Need; 5] = [Need::Claims, Need::Header, Need::Time, Need::Audiences, Need::AuthorizesOn];
+
+    /// The needs of a rule, among those that a use may not meet.
+    pub fn of(rule: &Rule) -> Self {
+        Self::among(|need| rule.needs.contains(&need))
+    }
+
+    /// What a use does not give.
+    pub fn lacking(facts: &Facts<'_>) -> Self {
+        Self::among(|need| {
+            lacking_in_token(need, facts.token).or_else(|| lacking_in_use(need, facts)).is_some()
+        })
+    }
+
+    /// True if one need is in both.
+    pub fn meet(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    fn among(holds: impl Fn(Need) -> bool) -> Self {
+        let bit = |(at, need): (usize, Need)| u8::from(holds(need)) << at;
+        Self(Self::OF_USES.into_iter().enumerate().map(bit).sum())
+    }
+}
+
+/// Families that have nothing to say about a use; see [`silenced`].
+#[derive(Clone, Copy, Debug)]
+pub struct Silence {
+    public: bool,
+    refused: bool,
+}
+
+impl Silence {
+    /// What is silent at a use.
+    pub fn at(facts: &Facts<'_>) -> Self {
+        let forgery = matches!(facts.verdict, Verdict::Invalid | Verdict::Unsigned);
+        Self {
+            public: facts.api.is_some_and(|api| api.auth == Auth::None),
+            refused: forgery && facts.outcome == Outcome::DeniedAuthn,
+        }
+    }
+
+    /// True if rules of a family are silent.
+    pub fn covers(self, category: Category) -> bool {
+        let public =
+            self.public && matches!(category, Category::Time | Category::Audience | Category::Authorization);
+        let refused =
+            self.refused && !matches!(category, Category::Form | Category::Signature | Category::Behaviour);
+        public || refused
+    }
 }
 
 impl Rule {
