@@ -106,7 +106,7 @@ impl Found<'_> {
             "token_version": claims.map(|claims| claims.version.name()),
             "token_kind": claims.map(|claims| claims.kind.name()),
             "client_id": claims.and_then(|claims| claims.client_id.as_deref()).map(clean),
-            "tenant": claims.and_then(Claims::tenant).map(|tenant| clean(&tenant)),
+            "tenant": claims.and_then(Claims::tenant).map(clean),
             "iat": date(claims.and_then(|claims| claims.iat)),
             "nbf": date(claims.and_then(|claims| claims.nbf)),
             "exp": date(claims.and_then(|claims| claims.exp)),
@@ -130,7 +130,7 @@ impl Found<'_> {
             lines.push(("version", claims.version.name().to_owned()));
             lines.push(("kind", claims.kind.name().to_owned()));
             lines.push(("client", or_dash(claims.client_id.as_deref().map(clean))));
-            lines.push(("tenant", or_dash(claims.tenant().as_deref().map(clean))));
+            lines.push(("tenant", or_dash(claims.tenant().map(clean))));
         }
         let mut out = String::new();
         for (name, value) in lines {

@@ -157,7 +157,9 @@ impl NotEvaluable {
     /// Every rule with its reasons.
     pub(super) fn each(&self, mut take: impl FnMut(usize, Reason, u64)) {
         for (rule, reasons) in self.0.iter().enumerate() {
-            reasons.iter().for_each(|(reason, uses)| take(rule, *reason, *uses));
+            for (reason, uses) in reasons {
+                take(rule, *reason, *uses);
+            }
         }
     }
 }

@@ -79,7 +79,7 @@ pub(super) enum FirstTen {
     /// One value.
     One(At, Name),
     /// Several, in order.
-    Several(Box<Vec<(At, Name)>>),
+    Several(Vec<(At, Name)>),
 }
 
 impl FirstTen {
@@ -96,7 +96,7 @@ impl FirstTen {
             Self::One(first, known) => {
                 let mut several = vec![(*first, *known)];
                 insert(&mut several, at, value, names);
-                *self = Self::Several(Box::new(several));
+                *self = Self::Several(several);
             }
             Self::Several(several) => insert(several, at, value, names),
         }

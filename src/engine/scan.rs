@@ -61,19 +61,14 @@ impl Engine {
         let mut new: Vec<&TokenHit<'_>> = Vec::new();
         for hit in scanned.iter().flat_map(|scanned| scanned.record.tokens) {
             let index = self.memo.index(hit.value);
-            let slot = match front.find(index, hit, first_new, &new) {
-                Some(slot) => {
-                    if let Some(entry) = front.share(slot) {
-                        self.remember(index, hit, entry);
-                    }
-                    slot
-                }
-                None => {
-                    new.push(hit);
-                    front.push(index, self.memo.get(index, hit.value, hit.at_cut))
-                }
-            };
-            slots.push(slot);
+            let known = front.find(index, hit, first_new, &new);
+            if let Some(entry) = known.and_then(|slot| front.share(slot)) {
+                self.remember(index, hit, entry);
+            }
+            slots.push(known.unwrap_or_else(|| {
+                new.push(hit);
+                front.push(index, self.memo.get(index, hit.value, hit.at_cut))
+            }));
         }
         let unknown = new.iter().zip(first_new..).filter(|(_, slot)| front.entry(*slot).is_none());
         let unknown: Vec<(&TokenHit<'_>, usize)> = unknown.map(|(hit, slot)| (*hit, slot)).collect();

@@ -23,7 +23,7 @@ pub(super) fn verifies(header: &Header, message: &[u8], signature: &[u8]) -> Opt
         let kty = kty(&material);
         PreparedKey::new(material, kty)
     });
-    let algorithm = header.alg.as_deref().and_then(Algorithm::parse);
+    let algorithm = header.alg.and_then(Algorithm::parse);
     let mut keys = jwk.into_iter().chain(certified);
     Some(algorithm.is_some_and(|algorithm| keys.any(|key| key.verify(algorithm, message, signature))))
 }

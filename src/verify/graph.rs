@@ -8,7 +8,7 @@ use std::ops::Range;
 
 /// The bytes that a Graph token's signature covers; `None` for a token whose header has no `nonce`.
 pub(super) fn signed_with_hashed_nonce(value: &str, jws: &Jws, header: &Header) -> Option<Vec<u8>> {
-    let nonce = header.nonce.as_deref()?;
+    let nonce = header.nonce?;
     let bytes = jws.header.decode(value)?;
     let place = last_string_member(&bytes, b"nonce")?;
     let hashed = base64url::encode(digest::digest(&digest::SHA256, nonce.as_bytes()).as_ref());

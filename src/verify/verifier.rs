@@ -103,9 +103,9 @@ impl<'k> Verifier<'k> {
     pub fn elsewhere(&self, value: &str, token: &Token) -> Option<KeyId> {
         let (history, jws) = (self.history?, token.form.jws()?);
         let (header, claims) = (token.header()?, token.claims()?);
-        let algorithm = Algorithm::parse(header.alg.as_deref()?)?;
-        let authority = claims.iss.as_deref().and_then(|iss| history.authority(iss));
-        let keys = history.elsewhere(authority.as_deref(), header.kid.as_deref(), algorithm, near(claims));
+        let algorithm = Algorithm::parse(header.alg?)?;
+        let authority = claims.iss.and_then(|iss| history.authority(iss));
+        let keys = history.elsewhere(authority.as_deref(), header.kid, algorithm, near(claims));
         let signed = Signed::of(value, jws, header, algorithm, jws.signature_bytes()?);
         signed.first_valid(history, &keys).map(|(key, _)| key)
     }
@@ -117,13 +117,13 @@ impl<'k> Verifier<'k> {
         authorities: &mut Authorities<'a>,
     ) -> (Signature, Option<Open<'a>>) {
         let token = item.token;
-        let iss = token.claims().and_then(|claims| claims.iss.as_deref());
+        let iss = token.claims().and_then(|claims| claims.iss);
         let authority = self.history.zip(iss).and_then(|(history, iss)| {
             authorities.entry(iss).or_insert_with(|| history.authority(iss)).clone()
         });
         let named = match (self.history, &authority, token.header()) {
             (Some(history), Some(authority), Some(header)) => {
-                history.named(authority, header.kid.as_deref(), header.x5t.as_deref())
+                history.named(authority, header.kid, header.x5t)
             }
             _ => Vec::new(),
         };
@@ -165,7 +165,7 @@ impl<'k> Verifier<'k> {
             found.verdict = Verdict::Unsigned;
             return None;
         }
-        let Some(algorithm) = header.alg.as_deref().and_then(Algorithm::parse) else {
+        let Some(algorithm) = header.alg.and_then(Algorithm::parse) else {
             found.verdict = Verdict::UnsupportedAlg;
             found.confusion = self.confusion(jws.signed(item.value), &bytes, header, claims, found);
             return None;
@@ -252,7 +252,7 @@ impl<'k> Verifier<'k> {
         found: &Signature,
     ) -> Option<&'static str> {
         let history = self.history?;
-        let mac = confusion::mac(header.alg.as_deref()?)?;
+        let mac = confusion::mac(header.alg?)?;
         let nearest = history.confusable(found.authority.as_deref(), near(claims));
         let keys = found.named.iter().chain(nearest.iter().filter(|id| !found.named.contains(id)));
         let mut keys = keys.take(crate::limits::FALLBACK_KEYS_MAX);

@@ -100,8 +100,8 @@ fn partials_of_another_version_or_engine_are_refused() {
     let engine = corpus.engine(&[&TOKEN_OFTEN]);
     let saved = engine.save(&engine.partial()).unwrap();
     assert!(corpus.engine(&[]).restore(&saved).err().unwrap().to_string().contains("other rules"));
-    let newer = String::from_utf8(saved).unwrap().replacen("\"version\":1", "\"version\":2", 1);
+    let newer = String::from_utf8(saved).unwrap().replacen("\"version\":2", "\"version\":3", 1);
     let error = engine.restore(newer.as_bytes()).err().unwrap().to_string();
-    assert!(error.contains("form 2"), "{error}");
+    assert!(error.contains("form 3"), "{error}");
     assert!(engine.restore(b"nonsense").is_err());
 }

@@ -208,7 +208,7 @@ fn what_is_not_json_is_declined() {
         "",
         "{",
         r#"{"a":"b":"c"}"#,
-        r#"{1:2}"#,
+        r"{1:2}",
         r#"{"a"}"#,
         r#"{"a":}"#,
         r#"{"records":[{"t":"x"}]}"#,
@@ -220,7 +220,7 @@ fn what_is_not_json_is_declined() {
         r#"{"t":"x"}{"t":"y"}"#,
         r#"{"a":"x""#,
         r#"{"a":NaN}"#,
-        r#"{'a':1}"#,
+        r"{'a':1}",
         r#"{"a":1;"b":2}"#,
     ] {
         assert!(!both(format, line.as_bytes(), &mut fast), "{line}");
@@ -240,8 +240,8 @@ fn what_is_json_is_read() {
     let format = &FORMATS.iter().find(|format| format.name() == "plain").unwrap();
     let mut fast = ReadScratch::default();
     for line in [
-        r#"{}"#,
-        r#" { } "#,
+        r"{}",
+        r" { } ",
         r#"{"x":[],"y":{},"z":[[],[{}],{"a":[]}]}"#,
         r#"{"t":"a","t":"b","T":"c","t":null}"#,
         r#"{"ts":1732271667.1234567,"d":0.043118533,"status":"200"}"#,

@@ -88,7 +88,7 @@ fn texts<'c>(claims: &'c Claims<'_>, name: &str) -> impl Iterator<Item = &'c str
         Some(value) => std::slice::from_ref(value),
         None => &[],
     };
-    values.iter().filter_map(|value| value.as_text()).filter(|text| !text.trim().is_empty())
+    values.iter().filter_map(Value::as_text).filter(|text| !text.trim().is_empty())
 }
 
 /// True for a principal that cannot move to somebody else: an id of the identity, with its tenant or alone, or the

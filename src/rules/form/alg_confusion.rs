@@ -26,7 +26,7 @@ pub(super) fn check(token: &TokenFacts, _: Context<'_>) -> Check {
     if !header.is_symmetric() {
         return Check::Quiet;
     }
-    let alg = header.alg.clone().unwrap_or_default();
+    let alg = header.alg.unwrap_or_default();
     Check::fires(
         Evidence::new(format!("The token's {alg} verifies with a public key of its issuer as the secret."))
             .expected("an algorithm of the issuer's published keys")

@@ -36,7 +36,7 @@ pub(super) fn check(token: &TokenFacts, _: Context<'_>) -> Check {
         return Check::NotEvaluable(Reason::NO_HEADER);
     };
     let mut evidence = Evidence::new(message).expected("a signature by a key of the issuer");
-    if let Some(alg) = token.header().and_then(|header| header.alg.clone()) {
+    if let Some(alg) = token.header().and_then(|header| header.alg) {
         evidence = evidence.actual(alg);
     }
     Check::fires(evidence)

@@ -38,7 +38,7 @@ pub(super) fn check(token: &TokenFacts, context: Context<'_>) -> Check {
     if kinds.contains(&"oct") {
         return Check::Quiet;
     }
-    let alg = token.header().and_then(|header| header.alg.clone()).unwrap_or_default();
+    let alg = token.header().and_then(|header| header.alg).unwrap_or_default();
     Check::fires(
         Evidence::new(format!(
             "The token names {alg}, but every key that its issuer published is asymmetric."

@@ -30,7 +30,7 @@ fn check(facts: &Facts<'_>) -> Check {
     if checks.into_iter().any(|check| matches!(check(token, context), Check::Fires(_))) {
         return Check::Quiet;
     }
-    let Some(alg) = token.header().and_then(|header| header.alg.as_deref()) else {
+    let Some(alg) = token.header().and_then(|header| header.alg) else {
         return Check::NotEvaluable(Reason::CLAIM_ABSENT);
     };
     let listed = facts.validation.algorithms.as_deref();

@@ -41,7 +41,7 @@ fn check(token: &TokenFacts, context: Context<'_>) -> Check {
         Err(check) => return check,
     };
     let Some(claims) = token.claims() else { return Check::NotEvaluable(Reason::NO_CLAIMS) };
-    let Some(iss) = claims.iss.as_deref() else { return Check::NotEvaluable(Reason::CLAIM_ABSENT) };
+    let Some(iss) = claims.iss else { return Check::NotEvaluable(Reason::CLAIM_ABSENT) };
     let listings: Vec<&Listing> = key
         .keys
         .key(key.id)
@@ -68,8 +68,7 @@ fn check(token: &TokenFacts, context: Context<'_>) -> Check {
     }
     let mut right = vec![iss.to_owned()];
     right.extend(tenant.iter().flat_map(|tenant| v2_issuers(claims, tenant)));
-    let published: Vec<Option<String>> =
-        stated.iter().map(|issuer| filled(issuer, tenant.as_deref())).collect();
+    let published: Vec<Option<String>> = stated.iter().map(|issuer| filled(issuer, tenant)).collect();
     if published.iter().flatten().any(|issuer| right.contains(issuer)) {
         return Check::Quiet;
     }

@@ -32,7 +32,7 @@ fn check(facts: &Facts<'_>) -> Check {
         Verdict::NotCovered => return Check::NotEvaluable(Reason::NO_COVERAGE),
         _ => return Check::NotEvaluable(Reason::NOT_VERIFIED),
     }
-    let kid = facts.token.header().and_then(|header| header.kid.as_deref()).unwrap_or_default();
+    let kid = facts.token.header().and_then(|header| header.kid).unwrap_or_default();
     // A token that names no key is `kid-missing`.
     if kid.is_empty() || !facts.token.signature.named.is_empty() {
         return Check::Quiet;

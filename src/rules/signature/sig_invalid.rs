@@ -37,7 +37,7 @@ fn check(token: &TokenFacts, _: Context<'_>) -> Check {
             .expected("a signature by the named key")
             .fact("keys_tried", token.signature.named.len())
             .fact("graph_nonce_tried", header.is_some_and(|header| header.nonce.is_some()));
-    if let Some(kid) = header.and_then(|header| header.kid.clone().or_else(|| header.x5t.clone())) {
+    if let Some(kid) = header.and_then(|header| header.kid.or(header.x5t)) {
         evidence = evidence.actual(kid);
     }
     Check::fires(evidence)

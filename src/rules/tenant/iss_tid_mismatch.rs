@@ -28,7 +28,7 @@ const ALIASES: [&str; 3] = ["common", "organizations", "consumers"];
 
 fn check(token: &TokenFacts, _: Context<'_>) -> Check {
     let Some(claims) = token.claims() else { return Check::NotEvaluable(Reason::NO_CLAIMS) };
-    let (Some(iss), Some(tid)) = (claims.iss.as_deref(), claims.tid.as_deref()) else {
+    let (Some(iss), Some(tid)) = (claims.iss, claims.tid.as_deref()) else {
         return Check::NotEvaluable(Reason::CLAIM_ABSENT);
     };
     let Some(issuer) = claims.issuer else { return Check::Quiet };
