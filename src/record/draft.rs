@@ -7,6 +7,8 @@ use super::scan;
 use super::shape::How;
 use super::shape::Shape;
 use bumpalo::Bump;
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
 
 /// The roles of formats.md 3.2 that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +113,8 @@ pub(super) struct RawToken<'a> {
 
 /// The source number of tokens that the query of a URL carries, behind all listed ones.
 pub(super) const FROM_QUERY: usize = usize::MAX;
+/// What every such query has in it.
+static ACCESS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("ccess"));
 /// What their [`super::TokenHit::place`] says.
 pub(super) const ACCESS_TOKEN_PLACE: &str = "query:access_token";
 
@@ -261,7 +265,7 @@ impl<'a, 's> Draft<'a, 's> {
         // Nearly all URLs carry none: most have no parameter, and hardly any has an underscore.
         if memchr::memchr(b'=', text.as_bytes()).is_some()
             && memchr::memchr(b'_', text.as_bytes()).is_some()
-            && memchr::memmem::find(text.as_bytes(), b"ccess").is_some()
+            && ACCESS.find(text.as_bytes()).is_some()
         {
             self.take_query(FROM_QUERY, text, "access_token", Field::inner(text));
         }

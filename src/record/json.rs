@@ -12,6 +12,7 @@ use super::template::Template;
 use super::{Reject, Unit};
 use bumpalo::Bump;
 use simd_json::{Buffers, Node, StaticNode, Tape};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The memory of one parse, kept for the next.
 struct Parser {
@@ -38,9 +39,22 @@ impl JsonScratch {
     }
 }
 
+/// A number that no other plan of this process has.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct PlanId(pub(super) u64);
+
+impl Default for PlanId {
+    fn default() -> Self {
+        // 0 is nobody's.
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 /// The paths of a JSON format.
 #[derive(Debug, Default)]
 pub(super) struct JsonPlan {
+    pub(super) id: PlanId,
     pub(super) trie: Trie,
     /// Texts of several fields in one value, as `escape=json` templates may have them.
     pub(super) composites: Vec<Template>,

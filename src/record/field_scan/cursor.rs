@@ -47,6 +47,11 @@ impl<'t, 'e> Cursor<'t, 'e> {
         self.here
     }
 
+    /// Bytes in front of the cursor.
+    pub(super) fn offset(&self) -> usize {
+        self.here.at
+    }
+
     pub(super) fn go_back(&mut self, place: Place) {
         self.here = place;
     }
@@ -151,21 +156,9 @@ impl<'t, 'e> Cursor<'t, 'e> {
     /// Goes over a number, `true`, `false` or `null`, which is the `None` inside.
     #[expect(clippy::option_option, reason = "the outer one is doubt, the inner one JSON's null")]
     pub(super) fn scalar(&mut self) -> Option<Option<Scalar<'t>>> {
-        let rest = self.text.as_bytes().get(self.here.at..)?;
-        if let Some((value, length)) = word(rest) {
-            self.here.at += length;
-            return Some(value);
-        }
-        let number = number::read(rest)?;
-        let start = self.here.at;
-        self.here.at += number.length;
-        let value = match number.integer {
-            Some(integer) => Scalar::Integer(integer),
-            // Both parsers round to the nearest; what has more digits than an integer holds is the other's.
-            None if number.is_float => Scalar::Float(self.text.get(start..self.here.at)?.parse().ok()?),
-            None => return None,
-        };
-        Some(Some(value))
+        let (value, length) = scalar(self.text.as_bytes().get(self.here.at..)?)?;
+        self.here.at += length;
+        Some(value)
     }
 
     /// Goes over any value.
@@ -179,12 +172,7 @@ impl<'t, 'e> Cursor<'t, 'e> {
     }
 
     fn skip_scalar(&mut self) -> Option<()> {
-        let rest = self.text.as_bytes().get(self.here.at..)?;
-        let length = match word(rest) {
-            Some((_, length)) => length,
-            None => number::read(rest)?.length,
-        };
-        self.here.at += length;
+        self.here.at += scalar_length(self.text.as_bytes().get(self.here.at..)?)?;
         Some(())
     }
 
@@ -234,6 +222,27 @@ impl<'t, 'e> Cursor<'t, 'e> {
             }
         }
     }
+}
+
+/// The number, `true`, `false` or `null` (the `None` inside) that the bytes begin with, and its length.
+#[inline]
+pub(super) fn scalar(bytes: &[u8]) -> Option<(Option<Scalar<'static>>, usize)> {
+    let Some(number) = number::read(bytes) else { return word(bytes) };
+    let value = match number.integer {
+        Some(integer) => Scalar::Integer(integer),
+        // Both parsers round to the nearest; what has more digits than an integer holds is the other's.
+        None if number.is_float => {
+            Scalar::Float(std::str::from_utf8(bytes.get(..number.length)?).ok()?.parse().ok()?)
+        }
+        None => return None,
+    };
+    Some((Some(value), number.length))
+}
+
+/// The length of such a value.
+#[inline]
+pub(super) fn scalar_length(bytes: &[u8]) -> Option<usize> {
+    number::read(bytes).map(|number| number.length).or_else(|| word(bytes).map(|(_, length)| length))
 }
 
 /// `true`, `false` or `null` in front, and its length.

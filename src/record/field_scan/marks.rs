@@ -78,6 +78,41 @@ mod vectors {
             // SAFETY: `detect`, the only maker of a `Vectors`, has seen the features that `pass` enables.
             unsafe { pass(bytes, ends) }
         }
+
+        /// The text from a place up to the first byte that is no ASCII, a control character, a quote or a backslash.
+        #[expect(clippy::unused_self, reason = "a value of this type is the proof that the call is sound")]
+        #[inline]
+        pub(in super::super) fn plain(self, bytes: &[u8], at: usize) -> Option<&str> {
+            // SAFETY: `detect`, the only maker of a `Vectors`, has seen the features that `odd` enables.
+            let end = unsafe { odd(bytes, at) };
+            // SAFETY: `odd` has compared each byte before its answer: they are ASCII, which is UTF-8.
+            bytes.get(at..end).map(|plain| unsafe { std::str::from_utf8_unchecked(plain) })
+        }
+    }
+
+    /// The place of the first byte from `at` on that is no ASCII, a control character, a quote or a backslash.
+    #[target_feature(enable = "avx2,bmi1")]
+    fn odd(bytes: &[u8], mut at: usize) -> usize {
+        while let Some((low, high)) = bytes.get(at..).and_then(|rest| rest.first_chunk()).map(|b| halves(b)) {
+            let (low, high) = (odd_bytes(low), odd_bytes(high));
+            if _mm256_movemask_epi8(_mm256_or_si256(low, high)) != 0 {
+                return at.saturating_add(usize::try_from(mask(low, high).trailing_zeros()).unwrap_or(0));
+            }
+            at += 64;
+        }
+        let rest = bytes.get(at..).unwrap_or_default();
+        let is_odd = |byte: &u8| matches!(byte, ..b' ' | 0x80.. | b'"' | b'\\');
+        at.saturating_add(rest.iter().position(is_odd).unwrap_or(rest.len()))
+    }
+
+    /// The bytes of a vector that [`odd`] looks for.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn odd_bytes(bytes: __m256i) -> __m256i {
+        let is = |byte: u8| _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte.cast_signed()));
+        // As signed bytes those from 0x80 on are below the space too.
+        let is_low = _mm256_cmpgt_epi8(_mm256_set1_epi8(b' '.cast_signed()), bytes);
+        _mm256_or_si256(is_low, _mm256_or_si256(is(b'"'), is(b'\\')))
     }
 
     /// The bytes as text.
@@ -220,6 +255,10 @@ mod vectors {
         }
 
         pub(super) fn pass(self, _: &[u8], _: &mut [u32]) -> Option<Seen> {
+            match self {}
+        }
+
+        pub(in super::super) fn plain(self, _: &[u8], _: usize) -> Option<&str> {
             match self {}
         }
     }

@@ -9,6 +9,7 @@ mod cursor;
 mod escape;
 mod marks;
 mod number;
+mod shapes;
 
 use super::credential;
 use super::draft::{Draft, Field, Scalar, Target};
@@ -17,6 +18,7 @@ use super::path::{Edge, Leaf, TrieNode};
 use super::shape::How;
 use cursor::Cursor;
 use marks::{Ends, Marks, Vectors, mark};
+use shapes::Shapes;
 
 /// What the fast path needs from line to line.
 pub(super) struct Scanner {
@@ -24,6 +26,7 @@ pub(super) struct Scanner {
     vectors: Option<Vectors>,
     /// Buffers; more than one is in use where a text is JSON itself.
     pool: Vec<Ends>,
+    shapes: Shapes,
     /// Units that the fast path has read.
     pub(super) units: u64,
 }
@@ -31,12 +34,12 @@ pub(super) struct Scanner {
 impl Scanner {
     /// On if this processor has the vector instructions.
     pub(super) fn detect() -> Self {
-        Self { vectors: Vectors::detect(), pool: Vec::new(), units: 0 }
+        Self { vectors: Vectors::detect(), pool: Vec::new(), shapes: Shapes::default(), units: 0 }
     }
 
     /// Off.
     pub(super) fn off() -> Self {
-        Self { vectors: None, pool: Vec::new(), units: 0 }
+        Self { vectors: None, pool: Vec::new(), shapes: Shapes::default(), units: 0 }
     }
 
     /// Reads a unit; `None` if it declines, and then the draft is as it was.
@@ -47,8 +50,14 @@ impl Scanner {
         unit: &'a [u8],
         draft: &mut Draft<'a, '_>,
     ) -> Option<()> {
-        let mut walk = Walk { plan, vectors: self.vectors?, pool: &mut self.pool };
-        let done = walk.unit(root, unit, draft);
+        let vectors = self.vectors?;
+        if self.shapes.read(plan, vectors, unit, draft).is_some() {
+            self.units += 1;
+            return Some(());
+        }
+        draft.restart();
+        let mut walk = Walk { plan, vectors, pool: &mut self.pool };
+        let done = walk.unit(root, unit, &mut self.shapes, draft);
         if done.is_some() {
             self.units += 1;
         } else {
@@ -65,14 +74,24 @@ struct Walk<'w, 'a> {
 }
 
 impl<'a> Walk<'_, 'a> {
-    fn unit(&mut self, root: &'a TrieNode, unit: &'a [u8], draft: &mut Draft<'a, '_>) -> Option<()> {
+    fn unit(
+        &mut self,
+        root: &'a TrieNode,
+        unit: &'a [u8],
+        shapes: &mut Shapes,
+        draft: &mut Draft<'a, '_>,
+    ) -> Option<()> {
         self.marked(unit, |walk, marks| {
             let mut cursor = Cursor::new(marks);
             if cursor.next() != b'{' || !root.leaves.is_empty() {
                 return None;
             }
             walk.members(root, Spot::ROOT, true, &mut cursor, draft)?;
-            cursor.is_at_end().then_some(())
+            if !cursor.is_at_end() {
+                return None;
+            }
+            shapes.learn(walk.plan, root, draft.shape, marks, draft.arena);
+            Some(())
         })
     }
 
@@ -101,7 +120,7 @@ impl<'a> Walk<'_, 'a> {
                 let raw = cursor.string()?;
                 let text = cursor.text(raw, draft.arena)?;
                 for leaf in &here.leaves {
-                    self.deliver_text(*leaf, spot, text, draft);
+                    deliver_text(self.plan, *leaf, spot, text, draft);
                 }
                 if here.is_end() { Some(()) } else { self.enter_text(here, spot, text, draft) }
             }
@@ -232,18 +251,49 @@ impl<'a> Walk<'_, 'a> {
             cursor.is_at_end().then_some(())
         })
     }
+}
 
-    fn deliver_text(&self, leaf: Leaf, spot: Spot, text: &'a str, draft: &mut Draft<'a, '_>) {
-        match leaf.target {
-            Target::Role(role) => draft.offer(role, Scalar::Text(text), spot.rank(leaf), spot.group),
-            Target::Condition(condition) => draft.test(condition, Some(Scalar::Text(text))),
-            Target::Composite(template) => {
-                if let Some(template) = self.plan.composites.get(template) {
-                    let _ = template.read_text(text, draft);
-                }
-            }
-            Target::Token(source) => draft.take_field(source, Field::inner(text)),
+/// Delivers the text or scalar at a place to a node, as [`Walk::visit`] does; tells where it ends.
+#[inline]
+fn take<'a>(
+    plan: &'a JsonPlan,
+    here: &'a TrieNode,
+    penalty: u16,
+    vectors: Vectors,
+    unit: &'a [u8],
+    at: usize,
+    draft: &mut Draft<'a, '_>,
+) -> Option<usize> {
+    let spot = Spot { penalty, ..Spot::ROOT };
+    if unit.get(at) == Some(&b'"') {
+        let (text, end) = shapes::text(vectors, unit, at + 1, draft.arena)?;
+        for leaf in &here.leaves {
+            deliver_text(plan, *leaf, spot, text, draft);
         }
+        // A text that is JSON itself is for the walk.
+        let is_entered = !here.is_end() && text.trim_ascii().starts_with(['{', '[']);
+        return (!is_entered).then_some(end);
+    }
+    let (value, length) = cursor::scalar(unit.get(at..)?)?;
+    if let Some(value) = value {
+        for leaf in &here.leaves {
+            deliver_scalar(*leaf, spot, value, draft);
+        }
+    }
+    Some(at + length)
+}
+
+#[inline]
+fn deliver_text<'a>(plan: &'a JsonPlan, leaf: Leaf, spot: Spot, text: &'a str, draft: &mut Draft<'a, '_>) {
+    match leaf.target {
+        Target::Role(role) => draft.offer(role, Scalar::Text(text), spot.rank(leaf), spot.group),
+        Target::Condition(condition) => draft.test(condition, Some(Scalar::Text(text))),
+        Target::Composite(template) => {
+            if let Some(template) = plan.composites.get(template) {
+                let _ = template.read_text(text, draft);
+            }
+        }
+        Target::Token(source) => draft.take_field(source, Field::inner(text)),
     }
 }
 
