@@ -200,13 +200,45 @@ fn search_runs(text: &str) -> Option<String> {
 /// True if no run, and nothing behind a dot in one, begins with a character that the encoding of a brace or of white space
 /// can begin with, and nothing is escaped. Nearly every text is done with here.
 fn cannot_hold_a_jwt(text: &[u8]) -> bool {
-    let mut inside = false;
-    text.iter().all(|byte| {
-        let begins = !inside && matches!(byte, b'e' | b'C' | b'D' | b'I');
-        inside = base64url::is_alphabet(*byte);
-        !begins && !matches!(byte, b'%' | b'\\')
-    })
+    // No early end, so that the loop is a look-up a byte.
+    let (mut before, mut doubt) = (0, 0);
+    for byte in text {
+        let class = CLASSES.get(usize::from(*byte)).copied().unwrap_or(ESCAPE);
+        doubt |= class & (ESCAPE | (!before & INSIDE) << 1);
+        before = class;
+    }
+    doubt == 0
 }
+
+/// A character of base64url.
+const INSIDE: u8 = 1;
+/// One that the encoding of a brace or of white space can begin with.
+const BEGINS: u8 = 2;
+/// One that begins an escape.
+const ESCAPE: u8 = 4;
+
+/// What each byte can be, as bits.
+static CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut at = 0_u8;
+    loop {
+        let inside = at.is_ascii_alphanumeric() || at == b'-' || at == b'_';
+        let class = match at {
+            b'e' | b'C' | b'D' | b'I' => INSIDE | BEGINS,
+            b'%' | b'\\' => ESCAPE,
+            _ if inside => INSIDE,
+            _ => 0,
+        };
+        #[expect(clippy::as_conversions, clippy::indexing_slicing, reason = "a constant, of 256 bytes")]
+        {
+            classes[at as usize] = class;
+        }
+        if at == u8::MAX {
+            break classes;
+        }
+        at += 1;
+    }
+};
 
 /// Where in a run a JWT begins: at its start, or right after a dot or an escape inside it (`host.eyJ...`, `token%3DeyJ...`).
 fn jwt_in_run(run: &[u8]) -> Option<usize> {

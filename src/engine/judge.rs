@@ -149,10 +149,10 @@ impl Engine {
     }
 
     fn data_tenant<'r>(
-        &self,
+        &'r self,
         record: &Record<'r>,
         settings: Option<&ApiSettings>,
-        request: Request<'_>,
+        request: Request<'r>,
     ) -> DataTenant<'r> {
         let Some(policy) = &self.policy else {
             return match record.data_tenant {
@@ -163,14 +163,18 @@ impl Engine {
         };
         let raw = match settings {
             Some(settings) if settings.data_tenant != crate::policy::DataTenant::Field => {
-                policy.data_tenant_of(settings, request).map(Cow::Owned)
+                policy.data_tenant_of(settings, request)
             }
             _ => record.data_tenant.map(Cow::Borrowed),
         };
         match raw {
-            Some(raw) => policy
-                .resolve_tenant(&raw)
-                .map_or(DataTenant::Unresolved(raw), |tenant| DataTenant::Tenant(Cow::Owned(tenant))),
+            Some(Cow::Borrowed(raw)) => policy
+                .resolve_tenant(raw)
+                .map_or(DataTenant::Unresolved(Cow::Borrowed(raw)), DataTenant::Tenant),
+            Some(Cow::Owned(raw)) => match policy.resolve_tenant(&raw).map(Cow::into_owned) {
+                Some(tenant) => DataTenant::Tenant(Cow::Owned(tenant)),
+                None => DataTenant::Unresolved(Cow::Owned(raw)),
+            },
             None => DataTenant::Absent,
         }
     }

@@ -129,7 +129,7 @@ impl Translation {
 
 /// Some texts as one, each behind its length (`5:alpha4:beta`), so that a list is a name like any other.
 pub(super) fn packed<'t>(texts: impl Iterator<Item = std::borrow::Cow<'t, str>>) -> String {
-    texts.fold(String::new(), |mut out, text| {
+    texts.fold(String::with_capacity(64), |mut out, text| {
         push_number(text.len(), &mut out);
         out.push(':');
         out.push_str(&text);

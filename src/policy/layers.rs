@@ -16,6 +16,7 @@ use super::settings::DataTenant;
 use super::settings::IssuerKindName;
 use super::settings::Tenancy;
 use super::values;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Which table stated a value.
@@ -259,7 +260,7 @@ pub(super) fn tenants(
 
 /// A tenant id or alias.
 pub(super) fn tenant(file: &TextFile, text: &Text, tenancy: &Tenancy) -> Result<String, PolicyError> {
-    tenancy.resolve(&text.value).ok_or_else(|| {
+    tenancy.resolve(&text.value).map(Cow::into_owned).ok_or_else(|| {
         let known = tenancy.aliases.keys().cloned().collect();
         file.error(
             text.start,

@@ -34,6 +34,7 @@ use super::watch::Role;
 use super::watch::WatchEntry;
 use crate::entra::Cloud;
 use globset::GlobMatcher;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Signature algorithms that a policy may name (RFC 7518 section 3.1, RFC 8037).
@@ -72,7 +73,7 @@ pub(super) fn tenancy(documents: &Documents) -> Result<Tenancy, PolicyError> {
     }
     for partner in &table.partners {
         let partner = values::visible(file, "partners", partner)?;
-        tenancy.partners.push(tenancy.resolve(&partner).unwrap_or(partner));
+        tenancy.partners.push(tenancy.resolve(&partner).map(Cow::into_owned).unwrap_or(partner));
     }
     Ok(tenancy)
 }
@@ -339,7 +340,7 @@ fn accept(
         token: table.token.as_ref().map(|text| values::fingerprint(file, text)).transpose()?,
         client: id("client", &table.client)?,
         oid: id("oid", &table.oid)?,
-        tid: id("tid", &table.tid)?.map(|tid| tenancy.resolve(&tid).unwrap_or(tid)),
+        tid: id("tid", &table.tid)?.map(|tid| tenancy.resolve(&tid).map(Cow::into_owned).unwrap_or(tid)),
         api: text("api", &table.api)?,
         gateway: text("gateway", &table.gateway)?,
         kid: text("kid", &table.kid)?,

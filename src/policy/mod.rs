@@ -74,6 +74,7 @@ use merge::KnownGateway;
 use merge::Watched;
 use pattern::PathPattern;
 use pattern::TenantHost;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -343,22 +344,22 @@ impl Policy {
     }
 
     /// A tenant GUID (lower case) from a GUID or an alias, in any letter case.
-    pub fn resolve_tenant(&self, text: &str) -> Option<String> {
+    pub fn resolve_tenant<'t>(&'t self, text: &'t str) -> Option<Cow<'t, str>> {
         self.tenancy.resolve(text)
     }
 
     /// The raw data tenant of a request: the decoded segment or label that stands at `{tenant}`; `None` for
     /// [`DataTenant::Field`] and where the pattern does not match.
-    pub fn data_tenant_of(&self, settings: &ApiSettings, request: Request<'_>) -> Option<String> {
+    pub fn data_tenant_of<'r>(&self, settings: &ApiSettings, request: Request<'r>) -> Option<Cow<'r, str>> {
         match &settings.data_tenant {
             DataTenant::Field => None,
             DataTenant::Path(text) => {
-                let path = pattern::normal_path(request.path?);
-                self.tenant_paths.get(text)?.captured(&path).map(str::to_owned)
+                let pattern = self.tenant_paths.get(text)?;
+                captured(pattern::normal_path(request.path?), |path| pattern.captured(path))
             }
             DataTenant::Host(text) => {
-                let host = pattern::normal_host(request.host?);
-                self.tenant_hosts.get(text)?.captured(&host).map(str::to_owned)
+                let pattern = self.tenant_hosts.get(text)?;
+                captured(pattern::normal_host(request.host?), |host| pattern.captured(host))
             }
         }
     }
@@ -371,6 +372,17 @@ impl Policy {
     /// Where an entry of [`Policy::accepts`] stands; rules are a higher floor, so whoever knows their ids names it.
     pub fn accept_place(&self, index: usize) -> Option<&Place> {
         self.accept_places.get(index)
+    }
+}
+
+/// A part of a text; of its own only where the text is.
+fn captured<'r>(
+    text: Cow<'r, str>,
+    part: impl for<'t> Fn(&'t str) -> Option<&'t str>,
+) -> Option<Cow<'r, str>> {
+    match text {
+        Cow::Borrowed(text) => part(text).map(Cow::Borrowed),
+        Cow::Owned(text) => part(&text).map(|found| Cow::Owned(found.to_owned())),
     }
 }
 

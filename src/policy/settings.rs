@@ -2,6 +2,7 @@
 
 use crate::entra;
 use crate::time::Period;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// `[tenancy]`
@@ -19,11 +20,14 @@ pub struct Tenancy {
 
 impl Tenancy {
     /// A tenant GUID in lower case from a GUID or an alias, in any letter case.
-    pub fn resolve(&self, text: &str) -> Option<String> {
+    pub fn resolve<'t>(&'t self, text: &'t str) -> Option<Cow<'t, str>> {
         if entra::is_guid(text) {
-            return Some(text.to_ascii_lowercase());
+            return Some(entra::normal_guid(text));
         }
-        self.aliases.get(&text.to_lowercase()).cloned()
+        // Most requests spell an alias in lower case, as it is kept.
+        let lower = text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+        let alias = if lower { self.aliases.get(text) } else { self.aliases.get(&text.to_lowercase()) };
+        alias.map(|tenant| Cow::Borrowed(tenant.as_str()))
     }
 }
 

@@ -191,7 +191,7 @@ impl<'f> Fields<'f> {
             oid: self.id("oid")?,
             client: self.id("client")?,
             kid: self.exact("kid")?,
-            tid: tid.map(|tid| tenancy.resolve(&tid).unwrap_or(tid)),
+            tid: tid.map(|tid| tenancy.resolve(&tid).map(Cow::into_owned).unwrap_or(tid)),
             ip: self.of("ip").map(|text| self.network(text)).transpose()?,
             period: values::period(self.file, from.as_ref(), to.as_ref())?,
             reason: self.of("reason").map(|text| text.value.clone()),

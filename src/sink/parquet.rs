@@ -13,7 +13,7 @@ use parquet::arrow::arrow_writer::{
 };
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, IntoParallelRefIterator};
@@ -59,6 +59,22 @@ const DICTIONARY: &[&str] = &[
     "roles.list.element",
     "rules.list.element",
     "scp.list.element",
+];
+
+/// Columns whose values differ from row to row in no order: their least and greatest values would rule out no page.
+const UNSORTED: &[&str] = &[
+    "evidence",
+    "finding_id",
+    "message",
+    "oid",
+    "path",
+    "problem_id",
+    "record_sha256",
+    "request_id",
+    "sid",
+    "sub",
+    "user_agent",
+    "uti",
 ];
 
 /// Columns that are looked up by value.
@@ -193,6 +209,9 @@ fn properties(table: Table) -> WriterProperties {
     let builder = DICTIONARY
         .iter()
         .fold(builder, |builder, column| builder.set_column_dictionary_enabled(path(column), true));
+    let builder = UNSORTED.iter().fold(builder, |builder, column| {
+        builder.set_column_statistics_enabled(path(column), EnabledStatistics::None)
+    });
     let schema = schema_of(table);
     let looked_up = BLOOM.iter().filter(|column| schema.field_with_name(column).is_ok());
     looked_up.fold(builder, bloom).build()

@@ -87,9 +87,9 @@ fn the_example_merges_profile_api_and_operation() {
     };
     let of = |request| policy.api_of(request).settings.unwrap();
     assert_eq!(of(request), orders);
-    assert_eq!(policy.data_tenant_of(orders, request), Some("CONTOSO".to_owned()));
-    assert_eq!(policy.resolve_tenant("CONTOSO"), Some(CONTOSO.to_owned()));
-    assert_eq!(policy.resolve_tenant(&CONTOSO.to_uppercase()), Some(CONTOSO.to_owned()));
+    assert_eq!(policy.data_tenant_of(orders, request), Some("CONTOSO".into()));
+    assert_eq!(policy.resolve_tenant("CONTOSO"), Some(CONTOSO.into()));
+    assert_eq!(policy.resolve_tenant(&CONTOSO.to_uppercase()), Some(CONTOSO.into()));
     assert_eq!(policy.resolve_tenant("contoso2"), None);
     let post = of(Request { method: Some("POST"), ..request });
     assert_eq!(post.scopes, Some(vec!["Orders.Write".to_owned()]));
