@@ -12,6 +12,7 @@ use super::raw::TimeText;
 use super::settings::Tenancy;
 use super::values;
 use crate::time::Period;
+use std::borrow::Cow;
 
 /// A line of a watch file: at least one of its matchers is given, and all that are given must match.
 #[derive(Clone, Debug, PartialEq, Eq)]
