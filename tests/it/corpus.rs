@@ -78,6 +78,11 @@ impl Corpus {
 
     /// An engine with the corpus' policy and keys, and further rules.
     pub fn engine(&self, further: &[&'static Rule]) -> Engine {
+        self.engine_with(further, false)
+    }
+
+    /// The same, with or without code that only some processors have.
+    pub fn engine_with(&self, further: &[&'static Rule], portable: bool) -> Engine {
         let mut rules = RULES.to_vec();
         rules.extend_from_slice(further);
         Engine::new(Setup {
@@ -87,7 +92,7 @@ impl Corpus {
             filters: Filters::default(),
             occurrences: true,
             activity: true,
-            portable: false,
+            portable,
         })
     }
 }

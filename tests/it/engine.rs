@@ -105,3 +105,48 @@ fn partials_of_another_version_or_engine_are_refused() {
     assert!(error.contains("form 3"), "{error}");
     assert!(engine.restore(b"nonsense").is_err());
 }
+
+/// A line with its token's signature cut, lengthened, or with another letter in it.
+fn damaged(line: &[u8], how: usize) -> Vec<u8> {
+    let dot = line.windows(3).rposition(|three| three[0] == b'.' && three[1..].is_ascii());
+    let token_end = memchr::memchr(b'"', &line[dot.unwrap_or(0)..]).map(|at| dot.unwrap_or(0) + at);
+    let (Some(start), Some(end)) = (dot, token_end) else { return line.to_vec() };
+    let mut signature = line[start + 1..end].to_vec();
+    match how % 5 {
+        0 => signature.truncate(signature.len() / 2),
+        1 => signature.extend_from_slice(b"AAAA"),
+        2 => drop(signature.pop()),
+        3 => signature
+            .iter_mut()
+            .take(1)
+            .for_each(|letter| *letter = if *letter == b'A' { b'B' } else { b'A' }),
+        _ => signature.clear(),
+    }
+    [&line[..=start], &signature, &line[end..]].concat()
+}
+
+#[test]
+fn portable_and_other_code_give_the_same() {
+    for format in [LogFormat::EdgeJson, LogFormat::Nginx] {
+        let corpus = corpus(format);
+        let reader = corpus.format();
+        let mut logs = corpus.logs();
+        // Forged and odd-length signatures beside the corpus' own misuse.
+        for (_, bytes) in &mut logs {
+            let lines: Vec<Vec<u8>> = bytes
+                .split_inclusive(|byte| *byte == b'\n')
+                .enumerate()
+                .map(|(at, line)| if at % 7 == 0 { damaged(line, at / 7) } else { line.to_vec() })
+                .collect();
+            *bytes = lines.concat();
+        }
+        let all = pieces(&logs, || 500);
+        let [fast, portable] = [false, true].map(|portable| {
+            let engine = corpus.engine_with(&[], portable);
+            let mut rows = Rows::default();
+            let partial = audit(&engine, &reader, &all, &mut rows);
+            (told(&engine.conclude(partial)), format!("{rows:#?}"))
+        });
+        assert!(fast.0.contains("invalid") && fast == portable, "{}", format.name());
+    }
+}
