@@ -12,7 +12,7 @@ pub const TOKEN_JSON_DEPTH_MAX: usize = 32;
 /// some 5 KB each this is about 650 MB.
 pub const MEMO_TOKENS_MAX: usize = 1 << 17;
 /// Distinct tokens that a worker finds without asking the memo; it then starts anew.
-pub const FRONT_TOKENS_MAX: usize = 1 << 12;
+pub const FRONT_TOKENS_MAX: usize = 1 << 10;
 /// Bytes of tokens that it finds so; tokens that the memo is not to hold because of their size are among them.
 pub const FRONT_BYTES_MAX: usize = 64 << 20;
 /// Longest token that the memo remembers, in bytes; a longer one is verified at each use. Entra's largest are some 15 KB,

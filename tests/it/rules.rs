@@ -348,11 +348,11 @@ fn data_tenant<'a>(
     let (Some(policy), Some(api)) = (policy, api) else { return DataTenant::Absent };
     let raw = match api.data_tenant {
         policy::DataTenant::Field => record.data_tenant.map(str::to_owned),
-        _ => policy.data_tenant_of(api, request),
+        _ => policy.data_tenant_of(api, request).map(Cow::into_owned),
     };
     match raw {
         None => DataTenant::Absent,
-        Some(raw) => match policy.resolve_tenant(&raw) {
+        Some(raw) => match policy.resolve_tenant(&raw).map(Cow::into_owned) {
             Some(tenant) => DataTenant::Tenant(tenant.into()),
             None => DataTenant::Unresolved(raw.into()),
         },
