@@ -76,6 +76,7 @@ impl<'a> Scalar<'a> {
         }
     }
 
+    #[inline]
     fn is_absent(self) -> bool {
         let Self::Text(text) = self else { return false };
         // What is long and has no white space at its ends is some value; this spares nearly all the closer look.

@@ -46,7 +46,7 @@ pub(super) fn mark<'t, 'e>(vectors: Vectors, bytes: &'t [u8], ends: &'e mut Ends
     Some(Marks { text, ends: ends.0.get(..seen.strings)?, has_backslash: seen.has_backslash, has_control })
 }
 
-pub(super) use vectors::Vectors;
+pub(super) use vectors::{Vectors, plain};
 
 #[cfg(target_arch = "x86_64")]
 mod vectors {
@@ -56,7 +56,7 @@ mod vectors {
     use std::arch::x86_64::{
         __m256i, _mm_clmulepi64_si128, _mm_cvtsi128_si64, _mm_set_epi64x, _mm_set1_epi8, _mm256_cmpeq_epi8,
         _mm256_cmpgt_epi8, _mm256_loadu_si256, _mm256_min_epi8, _mm256_movemask_epi8, _mm256_or_si256,
-        _mm256_set1_epi8,
+        _mm256_set1_epi8, _mm256_setr_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8,
     };
 
     /// The proof that this processor has the instructions of the pass.
@@ -78,41 +78,106 @@ mod vectors {
             // SAFETY: `detect`, the only maker of a `Vectors`, has seen the features that `pass` enables.
             unsafe { pass(bytes, ends) }
         }
-
-        /// The text from a place up to the first byte that is no ASCII, a control character, a quote or a backslash.
-        #[expect(clippy::unused_self, reason = "a value of this type is the proof that the call is sound")]
-        #[inline]
-        pub(in super::super) fn plain(self, bytes: &[u8], at: usize) -> Option<&str> {
-            // SAFETY: `detect`, the only maker of a `Vectors`, has seen the features that `odd` enables.
-            let end = unsafe { odd(bytes, at) };
-            // SAFETY: `odd` has compared each byte before its answer: they are ASCII, which is UTF-8.
-            bytes.get(at..end).map(|plain| unsafe { std::str::from_utf8_unchecked(plain) })
-        }
     }
 
-    /// The place of the first byte from `at` on that is no ASCII, a control character, a quote or a backslash.
+    /// The text that the bytes begin with, up to the first byte that is no ASCII, a control character, a quote or a
+    /// backslash.
     #[target_feature(enable = "avx2,bmi1")]
-    fn odd(bytes: &[u8], mut at: usize) -> usize {
-        while let Some((low, high)) = bytes.get(at..).and_then(|rest| rest.first_chunk()).map(|b| halves(b)) {
-            let (low, high) = (odd_bytes(low), odd_bytes(high));
-            if _mm256_movemask_epi8(_mm256_or_si256(low, high)) != 0 {
-                return at.saturating_add(usize::try_from(mask(low, high).trailing_zeros()).unwrap_or(0));
-            }
-            at += 64;
+    #[inline]
+    pub(in super::super) fn plain(bytes: &[u8]) -> &str {
+        let odd = match bytes.first_chunk() {
+            Some(first) => odd(first),
+            None => 0,
+        };
+        // Most texts are short.
+        let end = if odd == 0 { odd_behind(bytes) } else { bit(odd) };
+        match bytes.get(..end) {
+            // SAFETY: each byte before that place was compared: they are ASCII, which is UTF-8.
+            Some(plain) => unsafe { std::str::from_utf8_unchecked(plain) },
+            None => "",
         }
-        let rest = bytes.get(at..).unwrap_or_default();
-        let is_odd = |byte: &u8| matches!(byte, ..b' ' | 0x80.. | b'"' | b'\\');
-        at.saturating_add(rest.iter().position(is_odd).unwrap_or(rest.len()))
     }
 
-    /// The bytes of a vector that [`odd`] looks for.
+    /// The place of the lowest bit.
+    #[target_feature(enable = "bmi1")]
+    #[inline]
+    #[expect(clippy::as_conversions, reason = "at most 32")]
+    fn bit(bits: u32) -> usize {
+        bits.trailing_zeros() as usize
+    }
+
+    /// The place of the first byte that ends a plain text, wherever it is.
+    #[target_feature(enable = "avx2,bmi1")]
+    #[inline(never)]
+    fn odd_behind(bytes: &[u8]) -> usize {
+        let mut place = 0_usize;
+        // Ids and traces end soon, tokens do not.
+        for chunk in bytes.as_chunks().0.iter().take(2) {
+            let odd = odd(chunk);
+            if odd != 0 {
+                return place.saturating_add(bit(odd));
+            }
+            place += 32;
+        }
+        for wide in bytes.get(place..).unwrap_or_default().as_chunks::<128>().0 {
+            if !is_plain(wide) {
+                break;
+            }
+            place += 128;
+        }
+        for chunk in bytes.get(place..).unwrap_or_default().as_chunks().0 {
+            let odd = odd(chunk);
+            if odd != 0 {
+                return place.saturating_add(bit(odd));
+            }
+            place += 32;
+        }
+        let rest = bytes.get(place..).unwrap_or_default();
+        let is_odd = |byte: &u8| matches!(byte, ..b' ' | 0x80.. | b'"' | b'\\');
+        place.saturating_add(rest.iter().position(is_odd).unwrap_or(rest.len()))
+    }
+
+    /// A bit for each byte that ends a plain text.
     #[target_feature(enable = "avx2")]
     #[inline]
-    fn odd_bytes(bytes: __m256i) -> __m256i {
-        let is = |byte: u8| _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte.cast_signed()));
+    fn odd(bytes: &[u8; 32]) -> u32 {
+        let bytes = load(bytes);
         // As signed bytes those from 0x80 on are below the space too.
         let is_low = _mm256_cmpgt_epi8(_mm256_set1_epi8(b' '.cast_signed()), bytes);
-        _mm256_or_si256(is_low, _mm256_or_si256(is(b'"'), is(b'\\')))
+        _mm256_movemask_epi8(_mm256_or_si256(is_low, marks(bytes))).cast_unsigned()
+    }
+
+    /// True if no byte ends a plain text.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn is_plain(bytes: &[u8; 128]) -> bool {
+        let space = _mm256_set1_epi8(b' '.cast_signed());
+        let (mut lowest, mut odd) = (space, _mm256_setzero_si256());
+        for chunk in bytes.as_chunks().0 {
+            let bytes = load(chunk);
+            lowest = _mm256_min_epi8(lowest, bytes);
+            odd = _mm256_or_si256(odd, marks(bytes));
+        }
+        _mm256_movemask_epi8(_mm256_or_si256(odd, _mm256_cmpgt_epi8(space, lowest))) == 0
+    }
+
+    /// The bytes that are a quote or a backslash.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn marks(bytes: __m256i) -> __m256i {
+        // For each low half of a byte the mark that has it, or a byte that has another one.
+        let table = _mm256_setr_epi8(
+            1, 0, 0x22, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x5c, 0, 0, 0, 1, 0, 0x22, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+            0x5c, 0, 0, 0,
+        );
+        _mm256_cmpeq_epi8(_mm256_shuffle_epi8(table, bytes), bytes)
+    }
+
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn load(bytes: &[u8; 32]) -> __m256i {
+        // SAFETY: there are 32 bytes, and this load needs no alignment.
+        unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
     }
 
     /// The bytes as text.
@@ -257,10 +322,11 @@ mod vectors {
         pub(super) fn pass(self, _: &[u8], _: &mut [u32]) -> Option<Seen> {
             match self {}
         }
+    }
 
-        pub(in super::super) fn plain(self, _: &[u8], _: usize) -> Option<&str> {
-            match self {}
-        }
+    /// Never called, as there are no `Vectors`.
+    pub(in super::super) fn plain(_: &[u8]) -> &str {
+        ""
     }
 
     pub(super) fn ascii<'t>(bytes: &'t [u8], _: &Seen) -> &'t str {

@@ -253,34 +253,21 @@ impl<'a> Walk<'_, 'a> {
     }
 }
 
-/// Delivers the text or scalar at a place to a node, as [`Walk::visit`] does; tells where it ends.
-#[inline]
+/// Delivers a text or scalar to a node, as [`Walk::visit`] does; `None` if it is to be entered, which is for the walk.
 fn take<'a>(
     plan: &'a JsonPlan,
     here: &'a TrieNode,
     penalty: u16,
-    vectors: Vectors,
-    unit: &'a [u8],
-    at: usize,
+    value: Scalar<'a>,
     draft: &mut Draft<'a, '_>,
-) -> Option<usize> {
+) -> Option<()> {
     let spot = Spot { penalty, ..Spot::ROOT };
-    if unit.get(at) == Some(&b'"') {
-        let (text, end) = shapes::text(vectors, unit, at + 1, draft.arena)?;
-        for leaf in &here.leaves {
-            deliver_text(plan, *leaf, spot, text, draft);
-        }
-        // A text that is JSON itself is for the walk.
-        let is_entered = !here.is_end() && text.trim_ascii().starts_with(['{', '[']);
-        return (!is_entered).then_some(end);
-    }
-    let (value, length) = cursor::scalar(unit.get(at..)?)?;
-    if let Some(value) = value {
-        for leaf in &here.leaves {
-            deliver_scalar(*leaf, spot, value, draft);
-        }
-    }
-    Some(at + length)
+    let Scalar::Text(text) = value else {
+        here.leaves.iter().for_each(|leaf| deliver_scalar(*leaf, spot, value, draft));
+        return Some(());
+    };
+    here.leaves.iter().for_each(|leaf| deliver_text(plan, *leaf, spot, text, draft));
+    (here.is_end() || !text.trim_ascii().starts_with(['{', '['])).then_some(())
 }
 
 #[inline]

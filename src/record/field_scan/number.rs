@@ -15,7 +15,25 @@ pub(super) struct Number {
 }
 
 /// The number that the bytes begin with; `None` if they begin with none, or with an unusually long one.
+#[inline]
 pub(super) fn read(bytes: &[u8]) -> Option<Number> {
+    // Nearly all are positive integers of a few digits.
+    if let Some((eight, _)) = bytes.split_first_chunk::<8>() {
+        let (count, value) = up_to_eight(*eight);
+        let length = usize::try_from(count).ok()?;
+        let is_usual = match eight.get(length) {
+            Some(b'.' | b'e' | b'E') | None => false,
+            Some(_) => matches!(eight, [b'1'..=b'9', ..]) || (length == 1 && matches!(eight, [b'0', ..])),
+        };
+        if is_usual {
+            return Some(Number { length, integer: Some(value), is_float: false });
+        }
+    }
+    read_any(bytes)
+}
+
+#[inline(never)]
+fn read_any(bytes: &[u8]) -> Option<Number> {
     let sign = usize::from(bytes.first() == Some(&b'-'));
     let (digits, value) = digits(bytes.get(sign..)?);
     let leads_with_zero = bytes.get(sign) == Some(&b'0');
@@ -49,9 +67,19 @@ pub(super) fn read(bytes: &[u8]) -> Option<Number> {
 /// How many digits the bytes begin with, and their value, which is right up to 18 of them.
 #[inline]
 fn digits(bytes: &[u8]) -> (usize, i64) {
-    let mut value = 0_i64;
-    let mut count = 0;
-    for byte in bytes {
+    let (mut value, mut count) = (0_i64, 0);
+    let (eights, _) = bytes.as_chunks::<8>();
+    for eight in eights {
+        let (found, more) = up_to_eight(*eight);
+        let found_digits = usize::try_from(found).unwrap_or(0);
+        let power = POWERS.get(found_digits).copied().unwrap_or(0);
+        value = value.wrapping_mul(power).wrapping_add(more);
+        count += found_digits;
+        if found < 8 {
+            return (count, value);
+        }
+    }
+    for byte in bytes.get(count..).unwrap_or_default() {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
             break;
@@ -60,4 +88,42 @@ fn digits(bytes: &[u8]) -> (usize, i64) {
         count += 1;
     }
     (count, value)
+}
+
+/// Powers of ten, for as many digits as are read at once.
+const POWERS: [i64; 9] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+
+/// How many digits eight bytes begin with, and their value, without a loop.
+#[inline]
+fn up_to_eight(bytes: [u8; 8]) -> (u32, i64) {
+    let word = u64::from_le_bytes(bytes) ^ 0x3030_3030_3030_3030;
+    // A digit is below 10 now. A carry goes only into bytes behind one that is none.
+    let others = (word | word.wrapping_add(0x0606_0606_0606_0606)) & 0xf0f0_f0f0_f0f0_f0f0;
+    let count = others.trailing_zeros() / 8;
+    // The digits behind as many zeros as are missing; then neighbours are joined: to pairs, to fours, to eight.
+    let word = word.checked_shl(64 - 8 * count).unwrap_or(0);
+    let word = (word.wrapping_mul(10).wrapping_add(word >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let word = (word.wrapping_mul(100).wrapping_add(word >> 16)) & 0x0000_ffff_0000_ffff;
+    let word = (word.wrapping_mul(10_000).wrapping_add(word >> 32)) & 0xffff_ffff;
+    (count, word.cast_signed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn digits_are_counted_and_read(text in "[0-9]{0,18}([^0-9]|[/:@e.\u{ff}-\u{7ff}])?.{0,9}") {
+            let count = text.bytes().take_while(u8::is_ascii_digit).count();
+            let bytes = text.as_bytes();
+            prop_assert_eq!(read(bytes), read_any(bytes));
+            let (found, value) = digits(bytes);
+            prop_assert_eq!(found, count);
+            if (1..=18).contains(&count) {
+                prop_assert_eq!(value, text[..count].parse::<i64>().unwrap());
+            }
+        }
+    }
 }

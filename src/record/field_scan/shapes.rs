@@ -6,9 +6,9 @@
 
 use super::cursor::{self, Cursor};
 use super::escape;
-use super::marks::{Marks, Vectors};
-use crate::record::draft::{Draft, Target};
-use crate::record::json::JsonPlan;
+use super::marks::{Marks, Vectors, plain};
+use crate::record::draft::{Draft, Role, Scalar, Target};
+use crate::record::json::{JsonPlan, Spot};
 use crate::record::path::{Leaf, TrieNode};
 use crate::record::shape::{How, Shape};
 use bumpalo::Bump;
@@ -35,6 +35,8 @@ enum Act {
     Pass,
     /// A text or scalar that no path leads to.
     Skip,
+    /// A text or scalar for a role.
+    Offer { role: Role, rank: u16 },
     /// A text or scalar for the leaves of a node.
     Take { node: usize, penalty: u16 },
     /// Nothing: the line ends.
@@ -85,7 +87,9 @@ impl Step {
             && match self.act {
                 Act::Pass => true,
                 // The bytes may be the beginning of those of another step, which goes into an object or array.
-                Act::Skip | Act::Take { .. } => !matches!(rest.get(self.length), Some(b'{' | b'[') | None),
+                Act::Skip | Act::Offer { .. } | Act::Take { .. } => {
+                    !matches!(rest.get(self.length), Some(b'{' | b'[') | None)
+                }
                 Act::End => rest.len() == self.length,
             }
     }
@@ -131,27 +135,9 @@ impl Shapes {
             (self.plan, self.misses) = (plan.id.0, 0);
             self.steps.clear();
         }
-        let mut step = self.steps.first()?;
-        let mut at = 0;
-        loop {
-            let rest = unit.get(at..)?;
-            while !step.fits(rest) {
-                step = self.step(step.other)?;
-            }
-            at += step.length;
-            match step.act {
-                Act::Pass => {}
-                Act::Skip => at = skipped(vectors, unit, at)?,
-                Act::Take { node, penalty } => {
-                    at = super::take(plan, plan.trie.node(node)?, penalty, vectors, unit, at, draft)?;
-                }
-                Act::End => {
-                    self.misses = 0;
-                    return Some(());
-                }
-            }
-            step = self.step(step.next)?;
-        }
+        vectors.read(self, plan, unit, draft)?;
+        self.misses = 0;
+        Some(())
     }
 
     #[inline]
@@ -242,6 +228,18 @@ struct Way<'a> {
     penalty: u16,
 }
 
+impl Way<'_> {
+    fn act(self) -> Act {
+        if let ([leaf], true) = (self.node.leaves.as_slice(), self.node.is_end())
+            && let Target::Role(role) = leaf.target
+        {
+            let spot = Spot { penalty: self.penalty, ..Spot::ROOT };
+            return Act::Offer { role, rank: spot.rank(*leaf) };
+        }
+        Act::Take { node: self.id, penalty: self.penalty }
+    }
+}
+
 impl<'a> Learner<'_, 'a, '_> {
     /// `None` if the line has something that only the walk can do.
     fn line(&mut self, root: &'a TrieNode) -> Option<()> {
@@ -319,7 +317,7 @@ impl<'a> Learner<'_, 'a, '_> {
             b'{' => None,
             b'[' => self.array(way, depth + 1),
             _ => {
-                let act = way.map_or(Act::Skip, |way| Act::Take { node: way.id, penalty: way.penalty });
+                let act = way.map_or(Act::Skip, Way::act);
                 self.step(self.cursor.offset(), act)?;
                 self.cursor.skip()?;
                 self.from = self.cursor.offset();
@@ -362,43 +360,89 @@ impl<'a> Learner<'_, 'a, '_> {
     }
 }
 
-/// Where the value at a place ends, which is a text or a scalar.
-#[inline]
-fn skipped(vectors: Vectors, unit: &[u8], at: usize) -> Option<usize> {
-    if unit.get(at) == Some(&b'"') {
-        let plain = vectors.plain(unit, at + 1)?;
-        let end = at + 1 + plain.len();
-        if unit.get(end) == Some(&b'"') {
-            return Some(end + 1);
+/// Reads a line; see [`Shapes::read`]. The text or scalar at each value's place is all that is taken apart.
+#[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,bmi1"))]
+fn read<'a>(shapes: &Shapes, plan: &'a JsonPlan, unit: &'a [u8], draft: &mut Draft<'a, '_>) -> Option<()> {
+    let mut step = shapes.steps.first()?;
+    let mut rest = unit;
+    loop {
+        while !step.fits(rest) {
+            step = shapes.step(step.other)?;
         }
-        return odd_text(unit, at + 1).map(|(raw, _)| at + raw.len() + 2);
+        rest = rest.get(step.length..)?;
+        match step.act {
+            Act::Pass => {}
+            Act::End => return Some(()),
+            Act::Skip => {
+                rest = match rest {
+                    [b'"', rest @ ..] => match rest.get(plain(rest).len()..)? {
+                        [b'"', behind @ ..] => behind,
+                        _ => odd_text(rest)?.1,
+                    },
+                    _ => rest.get(cursor::scalar_length(rest)?..)?,
+                };
+            }
+            Act::Offer { .. } | Act::Take { .. } => {
+                let (value, behind) = value(rest, draft.arena)?;
+                match (step.act, value) {
+                    (Act::Offer { role, rank }, Some(value)) => draft.offer(role, value, rank, 0),
+                    (Act::Take { node, penalty }, Some(value)) => {
+                        super::take(plan, plan.trie.node(node)?, penalty, value, draft)?;
+                    }
+                    _ => {}
+                }
+                rest = behind;
+            }
+        }
+        step = shapes.step(step.next)?;
     }
-    Some(at + cursor::scalar_length(unit.get(at..)?)?)
 }
 
-/// The text at a place behind a quote, and where the next value or byte comes.
+impl Vectors {
+    #[expect(clippy::unused_self, reason = "a value of this type is the proof that the call is sound")]
+    #[cfg_attr(
+        target_arch = "x86_64",
+        expect(unsafe_code, reason = "the vectors must be in line with the reading")
+    )]
+    fn read<'a>(
+        self,
+        shapes: &Shapes,
+        plan: &'a JsonPlan,
+        unit: &'a [u8],
+        draft: &mut Draft<'a, '_>,
+    ) -> Option<()> {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `detect`, the only maker of a `Vectors`, has seen the features that `read` enables.
+        let done = unsafe { read(shapes, plan, unit, draft) };
+        #[cfg(not(target_arch = "x86_64"))]
+        let done = read(shapes, plan, unit, draft);
+        done
+    }
+}
+
+/// The text or scalar that the bytes begin with (`None` inside for a null), and the bytes behind it.
+#[expect(clippy::type_complexity, reason = "a value and a rest")]
+#[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,bmi1"))]
 #[inline]
-pub(super) fn text<'a>(
-    vectors: Vectors,
-    unit: &'a [u8],
-    start: usize,
-    arena: &'a Bump,
-) -> Option<(&'a str, usize)> {
-    let plain = vectors.plain(unit, start)?;
-    let end = start + plain.len();
-    if unit.get(end) == Some(&b'"') {
-        return Some((plain, end + 1));
+fn value<'a>(bytes: &'a [u8], arena: &'a Bump) -> Option<(Option<Scalar<'a>>, &'a [u8])> {
+    if let [b'"', rest @ ..] = bytes {
+        let plain = plain(rest);
+        if let [b'"', behind @ ..] = rest.get(plain.len()..)? {
+            return Some((Some(Scalar::Text(plain)), behind));
+        }
+        let (raw, behind, is_escaped) = odd_text(rest)?;
+        let text = if is_escaped { escape::unescaped(raw, arena)? } else { raw };
+        return Some((Some(Scalar::Text(text)), behind));
     }
-    let (raw, is_escaped) = odd_text(unit, start)?;
-    let text = if is_escaped { escape::unescaped(raw, arena)? } else { raw };
-    Some((text, start + raw.len() + 1))
+    let (value, length) = cursor::scalar(bytes)?;
+    Some((value, bytes.get(length..)?))
 }
 
-/// A string with something in it that is no plain ASCII, and whether that is an escape; `None` if it is not JSON's.
+/// A text with something in it that is not plain, behind its opening quote; the bytes behind the closing one; true if it
+/// has escapes. `None` if it is not JSON's.
 #[cold]
 #[inline(never)]
-fn odd_text(unit: &[u8], start: usize) -> Option<(&str, bool)> {
-    let bytes = unit.get(start..)?;
+fn odd_text(bytes: &[u8]) -> Option<(&str, &[u8], bool)> {
     let (mut at, mut is_escaped) = (0, false);
     loop {
         at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
@@ -410,5 +454,5 @@ fn odd_text(unit: &[u8], start: usize) -> Option<(&str, bool)> {
     }
     let raw = std::str::from_utf8(bytes.get(..at)?).ok()?;
     let is_wrong = raw.bytes().fold(u8::MAX, u8::min) < b' ' || (is_escaped && !escape::is_valid(raw));
-    (!is_wrong).then_some((raw, is_escaped))
+    (!is_wrong).then_some((raw, bytes.get(at + 1..)?, is_escaped))
 }

@@ -113,6 +113,8 @@ fn damaged_samples_read_the_same() {
     lines.retain(|line| line.len() < 700 && line.starts_with(b"{"));
     for line in lines.iter().step_by(4) {
         let format = FORMATS.iter().max_by_key(|format| read_texts(format, line)).unwrap();
+        // Its shape is known from here on, and every change is one of it.
+        both(format, line, &mut fast);
         let bytes = b"\"\\{}[]:,0-.e tn\0\x1f\xff\xc3A";
         for at in 0..line.len() {
             both(format, &line[..at], &mut fast);
@@ -335,6 +337,18 @@ fn value() -> impl Strategy<Value = String> {
     })
 }
 
+/// Two values, often of the same kind.
+fn alike() -> impl Strategy<Value = (String, String)> {
+    let quoted = || text().prop_map(|text| format!("\"{text}\""));
+    prop_oneof![
+        4 => (quoted(), quoted()),
+        2 => (number(), number()),
+        2 => (quoted(), quoted()).prop_map(|(one, other)| (format!("[{one}]"), format!("[{other}]"))),
+        1 => value().prop_map(|value| (value.clone(), value)),
+        1 => (value(), value()),
+    ]
+}
+
 fn object(members: &[(String, &str, String, &str)]) -> String {
     let members: Vec<String> = members
         .iter()
@@ -372,6 +386,30 @@ proptest! {
             }
         }
         in_every_format(&bytes);
+    }
+
+    #[test]
+    fn lines_behind_others_read_the_same(
+        members in proptest::collection::vec((key(), space(), alike(), space()), 0..10),
+        place in any::<prop::sample::Index>(),
+        byte in proptest::sample::select(b"\"\\{}[]:,01.e \n\x1f\xa9x".to_vec()),
+    ) {
+        let line = |take: fn(&(String, String)) -> &String| {
+            let members: Vec<_> =
+                members.iter().map(|(key, before, value, after)| (key.clone(), *before, take(value).clone(), *after)).collect();
+            object(&members).into_bytes()
+        };
+        let (one, other) = (line(|both| &both.0), line(|both| &both.1));
+        let mut damaged = one.clone();
+        let at = place.index(damaged.len());
+        damaged[at] = byte;
+        // Another format forgets the shapes of the one before.
+        let mut fast = ReadScratch::default();
+        for format in FORMATS.iter() {
+            for line in [&one, &other, &damaged, &one] {
+                both(format, line, &mut fast);
+            }
+        }
     }
 
     #[test]
