@@ -4,6 +4,7 @@
 
 use crate::mint::{self, CaptureSpec, TokenSpec};
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
