@@ -421,7 +421,6 @@ impl Vectors {
 }
 
 /// The text or scalar that the bytes begin with (`None` inside for a null), and the bytes behind it.
-#[expect(clippy::type_complexity, reason = "a value and a rest")]
 #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,bmi1"))]
 #[inline]
 fn value<'a>(bytes: &'a [u8], arena: &'a Bump) -> Option<(Option<Scalar<'a>>, &'a [u8])> {
