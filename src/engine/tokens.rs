@@ -173,7 +173,8 @@ impl TokenNames {
         columns
     }
 
-    /// Keeps the lesser of two spellings of each text, so that the order of merging does not matter.
+    /// Keeps the lesser of two spellings of each text, so that the order of merging does not matter. Packed lists are compared
+    /// as they are: any order will do that two partials agree on.
     pub(super) fn keep_least(&mut self, other: &Self, names: &Names) {
         if self == other {
             return;
@@ -184,7 +185,7 @@ impl TokenNames {
         let mut all = all.into_iter();
         self.each_mut(|mine| {
             let theirs = all.next().flatten();
-            if *mine != theirs && text(theirs, names) < text(*mine, names) {
+            if *mine != theirs && names.optional(theirs) < names.optional(*mine) {
                 *mine = theirs;
             }
         });
@@ -196,11 +197,6 @@ impl TokenNames {
             change(name);
         }
     }
-}
-
-/// A text in an order that any two partials agree on; for packed lists that is not the order of their items, and need not be.
-fn text(name: Option<Name>, names: &Names) -> Option<&str> {
-    names.optional(name)
 }
 
 /// A text as it may be written. One that no secret can stand in is looked at once.
