@@ -4,9 +4,11 @@
 //! between chunks.
 
 use super::entry::Entry;
+use super::pairings::{PairingPlace, Pairings};
 use super::tokens::TokenNumber;
 use crate::limits;
 use crate::record::TokenHit;
+use crate::rules::kit::Check;
 use crate::verify::Memo;
 use hashbrown::HashTable;
 use std::sync::Arc;
@@ -34,6 +36,8 @@ struct Slot {
     counted: Option<(u64, TokenNumber)>,
     /// True once other workers find it in the memo, or need not.
     shared: bool,
+    /// What the rules said of the token at the APIs that it was used at.
+    pairings: Pairings,
 }
 
 impl Front {
@@ -69,7 +73,12 @@ impl Front {
     /// A slot for a value that has none.
     pub(super) fn push(&mut self, index: u64, entry: Option<Arc<Entry>>) -> usize {
         let slot = self.slots.len();
-        self.slots.push(Slot { shared: entry.is_some(), entry, counted: None });
+        self.slots.push(Slot {
+            shared: entry.is_some(),
+            entry,
+            counted: None,
+            pairings: Pairings::default(),
+        });
         if self.table.iter_hash(index).take(SAME_INDEX_MAX).count() < SAME_INDEX_MAX {
             self.table.insert_unique(index, (index, slot), |(index, _)| *index);
         }
@@ -101,6 +110,18 @@ impl Front {
     /// The entry of a slot.
     pub(super) fn entry(&self, slot: usize) -> Option<&Entry> {
         self.slots.get(slot)?.entry.as_deref()
+    }
+
+    /// What the rules said of a slot's token at an API.
+    pub(super) fn paired(&self, slot: usize, at: PairingPlace) -> Option<&[(usize, Check)]> {
+        self.slots.get(slot)?.pairings.at(at)
+    }
+
+    /// Remembers what the rules said of a slot's token at an API.
+    pub(super) fn pair(&mut self, slot: usize, at: PairingPlace, checks: Vec<(usize, Check)>) {
+        if let Some(slot) = self.slots.get_mut(slot) {
+            slot.pairings.add(at, checks);
+        }
     }
 
     /// The number of a slot's token in a partial, if it was counted there last.

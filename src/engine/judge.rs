@@ -5,6 +5,7 @@ use super::entry::{self, Entry};
 use super::front::Front;
 use super::names::Names;
 use super::order::{FirstTen, Seen};
+use super::pairings::PairingPlace;
 use super::partial::{Coverage, CoverageKey, Finding, FindingKey};
 use super::scan::Scanned;
 use super::tokens::{TokenNames, TokenNumber, TokenSummary};
@@ -50,6 +51,8 @@ impl Engine {
         let api = self.policy.as_ref().map(|policy| policy.api_of(request));
         let settings = api.and_then(|api| api.settings);
         let name = settings.map(|settings| settings.name.as_str());
+        let validation = self.validation(input, record.gateway);
+        self.pair(front, slots, settings, validation);
         let tokens = Tokens { front, slots };
         if !self.keeps(record, time, gateway, name, tokens) {
             partial.counts.filtered += 1;
@@ -65,7 +68,7 @@ impl Engine {
             outcome: Outcome::of(record.status, record.location),
             gateway,
             api: settings,
-            validation: self.validation(input, record.gateway),
+            validation,
             principal: authorizes_on.and_then(|role| role_of(record, role)),
             data_tenant: self.data_tenant(record, settings, request),
         };
@@ -107,7 +110,8 @@ impl Engine {
             if known.is_none() {
                 new.push((slot, token));
             }
-            let uses = Use { facts: &facts, entry, token, place };
+            let paired = tokens.front.paired(slot, PairingPlace::of(&facts.pairing())).unwrap_or_default();
+            let uses = Use { facts: &facts, entry, paired, token, place };
             not_evaluable |= self.run_rules(&uses, partial, rows);
         }
         if not_evaluable {
@@ -265,7 +269,7 @@ impl Engine {
     /// Runs every rule on a use; true if one of them could not look.
     fn run_rules(&self, uses: &Use<'_, '_>, partial: &mut Partial, rows: &mut Rows) -> bool {
         let mut not_evaluable = false;
-        for (at, check) in &uses.entry.checks {
+        for (at, check) in uses.entry.checks.iter().chain(uses.paired) {
             if let Some(rule) = self.rules.get(*at) {
                 not_evaluable |= self.settle(*at, rule, check, uses, partial, rows);
             }
@@ -425,6 +429,8 @@ impl<'a> Shared<'a> {
 struct Use<'u, 'p> {
     facts: &'u Facts<'u>,
     entry: &'u Entry,
+    /// What the rules said of the token at the API.
+    paired: &'u [(usize, Check)],
     token: TokenNumber,
     place: &'u Place<'p>,
 }

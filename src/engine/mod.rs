@@ -12,6 +12,7 @@ mod judge;
 mod lines;
 mod names;
 mod order;
+mod pairings;
 mod partial;
 mod places;
 mod problems;
@@ -160,6 +161,8 @@ pub struct Engine {
     rules: Vec<&'static Rule>,
     /// Rules that cannot run, with the missing input.
     skipped: BTreeMap<&'static str, &'static str>,
+    /// The rules that look at a token and an API, with their places among the rules.
+    api_rules: Vec<(usize, &'static Rule)>,
     /// The rules that look at every use.
     use_rules: Vec<UseRule>,
     filters: Filters,
@@ -227,6 +230,8 @@ impl Engine {
             }
         }
         rules.sort_by_key(|rule| rule.id);
+        let of_api = |(_, rule): &(usize, &Rule)| matches!(rule.judge, Judge::Api(_));
+        let api_rules = rules.iter().copied().enumerate().filter(of_api).collect();
         let use_rules = rules.iter().enumerate().filter_map(|(at, rule)| UseRule::new(at, rule)).collect();
         let filters = setup.filters;
         let token_filters = [
@@ -246,6 +251,7 @@ impl Engine {
             keys: setup.keys,
             rules,
             skipped,
+            api_rules,
             use_rules,
             filters,
             filters_tokens,

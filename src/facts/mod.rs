@@ -132,6 +132,19 @@ pub struct Context<'a> {
     pub keys: Option<&'a KeyHistory>,
 }
 
+/// A token at an API: what all of its requests there have in common, so that it is judged once.
+#[derive(Clone, Copy, Debug)]
+pub struct Pairing<'a> {
+    /// The token.
+    pub token: &'a TokenFacts,
+    /// The matched API with its operation's overrides; `None` if no entry of the policy matches.
+    pub api: Option<&'a ApiSettings>,
+    /// What the deployment enforces.
+    pub validation: &'a Validation,
+    /// Policy and keys.
+    pub context: Context<'a>,
+}
+
 /// One use of one token: a record that carries it, with everything that was found out about both.
 #[derive(Debug)]
 pub struct Facts<'a> {
@@ -159,6 +172,13 @@ pub struct Facts<'a> {
     pub verdict: Verdict,
     /// Policy and keys.
     pub context: Context<'a>,
+}
+
+impl<'a> Facts<'a> {
+    /// The token at its API, without the request.
+    pub fn pairing(&self) -> Pairing<'a> {
+        Pairing { token: self.token, api: self.api, validation: self.validation, context: self.context }
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! When a rule speaks: what it needs, where it is silent, and how severe its finding is.
 
 use super::kit::{Category, Check, Evidence, Judge, Need, Reason, Rule, Severity};
-use crate::facts::{Context, Facts, JudgedTime, Outcome, TokenFacts};
+use crate::facts::{Context, Facts, JudgedTime, Outcome, Pairing, TokenFacts};
 use crate::policy::{ApiSettings, Auth, Policy};
 use crate::record::TimeIs;
 use crate::verify::Verdict;
@@ -105,13 +105,30 @@ impl Rule {
         }
     }
 
-    /// Judges one use of a token, for rules of [`Judge::Use`] and [`Judge::Token`]; quiet for rules over many requests
-    /// and where the rule is [`silenced`].
+    /// Judges a token at an API, for rules of [`Judge::Api`]; quiet for every other rule. The result holds for all
+    /// requests with both that [`silenced`] lets through.
+    pub fn judge_pairing(&self, pairing: &Pairing<'_>) -> Check {
+        let Judge::Api(check) = self.judge else { return Check::Quiet };
+        let lacking = |need: &Need| {
+            lacking_in_token(*need, pairing.token).or_else(|| lacking_in_policy(*need, pairing.api))
+        };
+        match self.needs.iter().find_map(lacking) {
+            Some(reason) => Check::NotEvaluable(reason),
+            None => check(pairing),
+        }
+    }
+
+    /// Judges one use of a token, by rules of every kind but those over many requests; quiet for these, and where the
+    /// rule is [`silenced`].
     pub fn judge_use(&self, facts: &Facts<'_>) -> Check {
         if silenced(self, facts) {
             return Check::Quiet;
         }
-        let Judge::Use(check) = self.judge else { return self.judge_token(facts.token, facts.context) };
+        let check = match self.judge {
+            Judge::Token(_) | Judge::Run(_) => return self.judge_token(facts.token, facts.context),
+            Judge::Api(_) => return self.judge_pairing(&facts.pairing()),
+            Judge::Use(check) => check,
+        };
         let lacking =
             |need: &Need| lacking_in_token(*need, facts.token).or_else(|| lacking_in_use(*need, facts));
         match self.needs.iter().find_map(lacking) {
@@ -152,8 +169,15 @@ fn lacking_in_token(need: Need, token: &TokenFacts) -> Option<Reason> {
 fn lacking_in_use(need: Need, facts: &Facts<'_>) -> Option<Reason> {
     match need {
         Need::Time => facts.time.is_none().then_some(Reason::NO_TIME),
-        Need::Audiences => unstated(facts.api, |api| api.audiences.is_some()),
-        Need::AuthorizesOn => unstated(facts.api, |api| api.authorizes_on.is_some()),
+        _ => lacking_in_policy(need, facts.api),
+    }
+}
+
+/// What of a need the matched entry of the policy does not state.
+fn lacking_in_policy(need: Need, api: Option<&ApiSettings>) -> Option<Reason> {
+    match need {
+        Need::Audiences => unstated(api, |api| api.audiences.is_some()),
+        Need::AuthorizesOn => unstated(api, |api| api.authorizes_on.is_some()),
         _ => None,
     }
 }

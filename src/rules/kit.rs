@@ -1,6 +1,6 @@
 //! What a rule is made of.
 
-use crate::facts::{Context, Facts, Outcome, TokenFacts};
+use crate::facts::{Context, Facts, Outcome, Pairing, TokenFacts};
 use serde_json::Value;
 
 /// Families of the catalogue (rules.md section 2).
@@ -352,6 +352,8 @@ impl Check {
 pub enum Judge {
     /// The token alone: runs once a distinct token and is remembered with it.
     Token(fn(&TokenFacts, Context<'_>) -> Check),
+    /// The token at an API of the policy: runs once for both and is remembered with the token.
+    Api(fn(&Pairing<'_>) -> Check),
     /// A use of a token: runs once a request.
     Use(fn(&Facts<'_>) -> Check),
     /// Many uses: observes, merges, concludes.

@@ -2,7 +2,7 @@
 
 use super::{matches, stated, without_slash};
 use crate::entra;
-use crate::facts::Facts;
+use crate::facts::Pairing;
 use crate::policy::{ApiSettings, Policy};
 use crate::rules::kit::{Check, Evidence, Reason, rule};
 use crate::token::Claims;
@@ -26,18 +26,18 @@ rule! {
     ],
     needs: [Claims, Audiences],
     cause: [Aud, Client, Tid],
-    judge: Use(check),
+    judge: Api(check),
 }
 
-fn check(facts: &Facts<'_>) -> Check {
-    let Some(claims) = facts.token.claims() else { return Check::NotEvaluable(Reason::NO_CLAIMS) };
-    let Some(api) = facts.api else { return Check::NotEvaluable(Reason::NO_API) };
+fn check(pairing: &Pairing<'_>) -> Check {
+    let Some(claims) = pairing.token.claims() else { return Check::NotEvaluable(Reason::NO_CLAIMS) };
+    let Some(api) = pairing.api else { return Check::NotEvaluable(Reason::NO_API) };
     let Some(listed) = &api.audiences else { return Check::NotEvaluable(Reason::NOT_STATED) };
     // A token without any audience is `aud-missing`.
     if stated(claims).next().is_none() || matches(claims, listed) {
         return Check::Quiet;
     }
-    let (reason, whose) = reason(facts, claims, api);
+    let (reason, whose) = reason(pairing, claims, api);
     let mut evidence = Evidence::new("The token was made for another audience than this API.")
         .expected(listed.join(", "))
         .actual(claims.audience.column().unwrap_or_default())
@@ -51,7 +51,7 @@ fn check(facts: &Facts<'_>) -> Check {
 }
 
 /// Whose audience it is: the reason code, and a name where there is one.
-fn reason(facts: &Facts<'_>, claims: &Claims, api: &ApiSettings) -> (&'static str, Option<String>) {
+fn reason(pairing: &Pairing<'_>, claims: &Claims, api: &ApiSettings) -> (&'static str, Option<String>) {
     let named = |party: &entra::FirstParty| stated(claims).any(|aud| party.is_named_by(aud));
     if named(&entra::GRAPH) {
         return ("graph", Some(entra::GRAPH.name.to_owned()));
@@ -59,7 +59,7 @@ fn reason(facts: &Facts<'_>, claims: &Claims, api: &ApiSettings) -> (&'static st
     if let Some(party) = entra::FIRST_PARTIES.iter().find(|party| named(party)) {
         return ("ms-api", Some(party.name.to_owned()));
     }
-    let others = facts
+    let others = pairing
         .context
         .policy
         .into_iter()
@@ -72,7 +72,7 @@ fn reason(facts: &Facts<'_>, claims: &Claims, api: &ApiSettings) -> (&'static st
     }
     let own_client = |aud: &str| {
         claims.client_id.as_deref() == Some(aud)
-            || facts
+            || pairing
                 .context
                 .policy
                 .is_some_and(|policy| policy.clients().own.iter().any(|own| entra::normal_guid(own) == aud))

@@ -1,7 +1,7 @@
 //! `alg-unexpected`
 
 use super::{alg_confusion, alg_none, alg_symmetric};
-use crate::facts::Facts;
+use crate::facts::Pairing;
 use crate::rules::kit::{Check, Evidence, Reason, rule};
 
 rule! {
@@ -18,14 +18,14 @@ rule! {
         "RFC 8725 section 3.1", "https://learn.microsoft.com/entra/identity-platform/access-tokens", "CWE-757",
     ],
     needs: [Header],
-    judge: Use(check),
+    judge: Api(check),
 }
 
 /// What Entra signs access tokens with.
 const ENTRA_ALGORITHM: &str = "RS256";
 
-fn check(facts: &Facts<'_>) -> Check {
-    let (token, context) = (facts.token, facts.context);
+fn check(pairing: &Pairing<'_>) -> Check {
+    let (token, context) = (pairing.token, pairing.context);
     let checks = [alg_none::check, alg_confusion::check, alg_symmetric::check];
     if checks.into_iter().any(|check| matches!(check(token, context), Check::Fires(_))) {
         return Check::Quiet;
@@ -33,7 +33,7 @@ fn check(facts: &Facts<'_>) -> Check {
     let Some(alg) = token.header().and_then(|header| header.alg) else {
         return Check::NotEvaluable(Reason::CLAIM_ABSENT);
     };
-    let listed = facts.validation.algorithms.as_deref();
+    let listed = pairing.validation.algorithms.as_deref();
     if listed.is_none() {
         match token.claims() {
             None => return Check::NotEvaluable(Reason::NO_CLAIMS),

@@ -1,7 +1,7 @@
 //! `iss-unknown`
 
 use crate::entra;
-use crate::facts::Facts;
+use crate::facts::Pairing;
 use crate::rules::kit::{Check, Evidence, Reason, rule};
 
 rule! {
@@ -16,11 +16,11 @@ rule! {
     "iss-unknown", Tenant, "H/L", Attack, Strong,
     references: ["RFC 8725 section 3.8", "OWASP API2:2023", "CWE-346", "ATT&CK T1606"],
     needs: [Claims],
-    judge: Use(check),
+    judge: Api(check),
 }
 
-fn check(facts: &Facts<'_>) -> Check {
-    let claims = facts.token.claims();
+fn check(pairing: &Pairing<'_>) -> Check {
+    let claims = pairing.token.claims();
     let Some(iss) = claims.and_then(|claims| claims.iss) else {
         return Check::NotEvaluable(Reason::CLAIM_ABSENT);
     };
@@ -37,7 +37,7 @@ fn check(facts: &Facts<'_>) -> Check {
                 entra::url_host(issuer).is_some_and(|listed| listed.eq_ignore_ascii_case(host))
             })
     };
-    let listed = &facts.validation.issuers;
+    let listed = &pairing.validation.issuers;
     if listed.iter().any(known) {
         return Check::Quiet;
     }

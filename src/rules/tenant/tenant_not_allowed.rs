@@ -1,6 +1,6 @@
 //! `tenant-not-allowed`
 
-use crate::facts::Facts;
+use crate::facts::Pairing;
 use crate::rules::kit::{Check, Evidence, Reason, rule};
 
 rule! {
@@ -19,19 +19,19 @@ rule! {
         "OWASP API1:2023", "OWASP API2:2023", "CWE-863", "ATT&CK T1078.004", "ATT&CK T1199",
     ],
     needs: [Claims, Tenants],
-    judge: Use(check),
+    judge: Api(check),
 }
 
-fn check(facts: &Facts<'_>) -> Check {
-    let of_api = facts.api.and_then(|api| api.tenants.as_ref());
-    let of_all = facts.context.policy.and_then(|policy| policy.tenancy().allowed.as_ref());
+fn check(pairing: &Pairing<'_>) -> Check {
+    let of_api = pairing.api.and_then(|api| api.tenants.as_ref());
+    let of_all = pairing.context.policy.and_then(|policy| policy.tenancy().allowed.as_ref());
     let (allowed, list) = match (of_api, of_all) {
         (Some(tenants), _) => (tenants, "api.tenants"),
         (None, Some(tenants)) => (tenants, "tenancy.allowed"),
-        (None, None) if facts.api.is_none() => return Check::NotEvaluable(Reason::NO_API),
+        (None, None) if pairing.api.is_none() => return Check::NotEvaluable(Reason::NO_API),
         (None, None) => return Check::NotEvaluable(Reason::NOT_STATED),
     };
-    let Some(tenant) = facts.token.claims().and_then(crate::token::Claims::tenant) else {
+    let Some(tenant) = pairing.token.claims().and_then(crate::token::Claims::tenant) else {
         return Check::NotEvaluable(Reason::CLAIM_ABSENT);
     };
     if allowed.iter().any(|allowed| allowed == tenant) {
