@@ -36,6 +36,11 @@ pub fn decode_append(text: &[u8], out: &mut Vec<u8>) -> Spelling {
 /// Decodes as much of a cut text as can be: stops at the first foreign character and drops a lone last character.
 pub fn decode_prefix(text: &[u8], out: &mut Vec<u8>) {
     out.clear();
+    // Most are whole, and a vector decoder takes a fraction of the time.
+    if base64_simd::URL_SAFE_NO_PAD.decode_append(text, &mut *out).is_ok() {
+        return;
+    }
+    out.clear();
     let mut bits = 0u32;
     let mut held = 0u32;
     for byte in text {

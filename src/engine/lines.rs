@@ -37,8 +37,12 @@ impl Scratch {
 impl Engine {
     /// Buffers for one worker.
     pub fn scratch(&self) -> Scratch {
-        let read = if self.portable { ReadScratch::portable() } else { ReadScratch::default() };
-        Scratch { read, ..Scratch::default() }
+        let mut scratch = Scratch::default();
+        if self.portable {
+            scratch.read = ReadScratch::portable();
+            scratch.workspace.parser = Parser::portable();
+        }
+        scratch
     }
 
     /// Audits a piece of an input into `partial`; rows that need no conclusion go to `rows`.

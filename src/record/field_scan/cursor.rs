@@ -3,8 +3,8 @@
 //! Each step answers `None` at the first byte that is not JSON, or that is for the full parser.
 
 use super::escape;
-use super::marks::Marks;
-use super::number;
+use crate::codec::json::marks::Marks;
+use crate::codec::json::number;
 use crate::record::draft::Scalar;
 use bumpalo::Bump;
 

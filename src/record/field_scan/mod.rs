@@ -1,14 +1,12 @@
 //! The mapped fields of a JSON line without a parse of the line.
 //!
-//! A vector pass finds where the strings end ([`marks`]), then a walk goes over the bytes between them ([`cursor`]) along the
+//! A vector pass finds where the strings end ([`crate::codec::json::marks`]), then a walk goes over the bytes between them ([`cursor`]) along the
 //! trie of the format's paths. It gives what the walk over a parsed tape gives ([`super::json`]), or it declines: at whatever is
 //! not plain JSON, and at the rare shapes that are not worth a second implementation. Declining costs a little time,
 //! never a record.
 
 mod cursor;
 mod escape;
-mod marks;
-mod number;
 mod shapes;
 
 use super::credential;
@@ -16,8 +14,8 @@ use super::draft::{Draft, Field, Scalar, Target};
 use super::json::{JsonPlan, Spot};
 use super::path::{Edge, Leaf, TrieNode};
 use super::shape::How;
+use crate::codec::json::marks::{Ends, Marks, Vectors, mark};
 use cursor::Cursor;
-use marks::{Ends, Marks, Vectors, mark};
 use shapes::Shapes;
 
 /// What the fast path needs from line to line.

@@ -6,7 +6,7 @@
 
 use super::cursor::{self, Cursor};
 use super::escape;
-use super::marks::{Marks, Vectors, plain};
+use crate::codec::json::marks::{Marks, Vectors, plain};
 use crate::record::draft::{Draft, Role, Scalar, Target};
 use crate::record::json::{JsonPlan, Spot};
 use crate::record::path::{Leaf, TrieNode};

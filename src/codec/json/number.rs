@@ -5,18 +5,18 @@ const DIGITS_MAX: usize = 100;
 
 /// A number as it stands in the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Number {
+pub(crate) struct Number {
     /// Its bytes.
-    pub(super) length: usize,
+    pub(crate) length: usize,
     /// Its value if it has neither point nor exponent, and at most 18 digits.
-    pub(super) integer: Option<i64>,
+    pub(crate) integer: Option<i64>,
     /// True if it has a point or an exponent.
-    pub(super) is_float: bool,
+    pub(crate) is_float: bool,
 }
 
 /// The number that the bytes begin with; `None` if they begin with none, or with an unusually long one.
 #[inline]
-pub(super) fn read(bytes: &[u8]) -> Option<Number> {
+pub(crate) fn read(bytes: &[u8]) -> Option<Number> {
     // Nearly all are positive integers of a few digits.
     if let Some((eight, _)) = bytes.split_first_chunk::<8>() {
         let (count, value) = up_to_eight(*eight);

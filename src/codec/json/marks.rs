@@ -8,19 +8,19 @@ const STRINGS_MAX: usize = 8192;
 
 /// The places where strings end, kept for the next text.
 #[derive(Default)]
-pub(super) struct Ends(Vec<u32>);
+pub(crate) struct Ends(Vec<u32>);
 
 /// What the pass saw.
 #[derive(Clone, Copy)]
-pub(super) struct Marks<'t, 'e> {
+pub(crate) struct Marks<'t, 'e> {
     /// The bytes, which are UTF-8.
-    pub(super) text: &'t str,
+    pub(crate) text: &'t str,
     /// Place of the closing quote of each string, in order.
-    pub(super) ends: &'e [u32],
+    pub(crate) ends: &'e [u32],
     /// True if there is a backslash.
-    pub(super) has_backslash: bool,
+    pub(crate) has_backslash: bool,
     /// True if there is a byte below the space.
-    pub(super) has_control: bool,
+    pub(crate) has_control: bool,
 }
 
 /// The pass over the bytes of one text: how many strings end, what else was seen.
@@ -32,7 +32,7 @@ struct Seen {
 }
 
 /// Finds the ends of the strings; `None` for what is no UTF-8, ends inside of a string, or has too many of them.
-pub(super) fn mark<'t, 'e>(vectors: Vectors, bytes: &'t [u8], ends: &'e mut Ends) -> Option<Marks<'t, 'e>> {
+pub(crate) fn mark<'t, 'e>(vectors: Vectors, bytes: &'t [u8], ends: &'e mut Ends) -> Option<Marks<'t, 'e>> {
     u32::try_from(bytes.len()).ok()?;
     if ends.0.is_empty() {
         ends.0.resize(STRINGS_MAX, 0);
@@ -46,7 +46,7 @@ pub(super) fn mark<'t, 'e>(vectors: Vectors, bytes: &'t [u8], ends: &'e mut Ends
     Some(Marks { text, ends: ends.0.get(..seen.strings)?, has_backslash: seen.has_backslash, has_control })
 }
 
-pub(super) use vectors::{Vectors, plain};
+pub(crate) use vectors::{Vectors, plain};
 
 #[cfg(target_arch = "x86_64")]
 mod vectors {
@@ -61,11 +61,11 @@ mod vectors {
 
     /// The proof that this processor has the instructions of the pass.
     #[derive(Clone, Copy, Debug)]
-    pub(in super::super) struct Vectors(());
+    pub(crate) struct Vectors(());
 
     impl Vectors {
         /// `None` on a processor without them.
-        pub(in super::super) fn detect() -> Option<Self> {
+        pub(crate) fn detect() -> Option<Self> {
             let all = std::is_x86_feature_detected!("avx2")
                 && std::is_x86_feature_detected!("pclmulqdq")
                 && std::is_x86_feature_detected!("bmi1")
@@ -84,7 +84,7 @@ mod vectors {
     /// backslash.
     #[target_feature(enable = "avx2,bmi1")]
     #[inline]
-    pub(in super::super) fn plain(bytes: &[u8]) -> &str {
+    pub(crate) fn plain(bytes: &[u8]) -> &str {
         let odd = match bytes.first_chunk() {
             Some(first) => odd(first),
             None => 0,
@@ -311,11 +311,11 @@ mod vectors {
 
     /// No value of it exists here.
     #[derive(Clone, Copy, Debug)]
-    pub(in super::super) enum Vectors {}
+    pub(crate) enum Vectors {}
 
     impl Vectors {
         /// `None`: there is no pass for this processor.
-        pub(in super::super) fn detect() -> Option<Self> {
+        pub(crate) fn detect() -> Option<Self> {
             None
         }
 
@@ -325,7 +325,7 @@ mod vectors {
     }
 
     /// Never called, as there are no `Vectors`.
-    pub(in super::super) fn plain(_: &[u8]) -> &str {
+    pub(crate) fn plain(_: &[u8]) -> &str {
         ""
     }
 

@@ -1,5 +1,10 @@
 //! Small JSON documents (token headers, claims) with every member kept in order, duplicates among them.
 
+mod flat;
+pub(crate) mod marks;
+pub(crate) mod number;
+
+use flat::Flat;
 use simd_json::{Buffers, Node, StaticNode, Tape};
 use std::fmt::Write as _;
 
@@ -56,10 +61,17 @@ pub enum JsonError {
 pub const PADDING: usize = simd_json::INPUT_PADDING;
 
 /// The memory of parsing, used again from text to text.
-#[derive(Default)]
 pub struct Parser {
+    /// `None` if objects are not to be read without a tape.
+    flat: Option<Flat>,
     buffers: Buffers,
     tape: Option<Tape<'static>>,
+}
+
+impl Default for Parser {
+    fn default() -> Self {
+        Self { flat: Flat::detect(), ..Self::portable() }
+    }
 }
 
 impl std::fmt::Debug for Parser {
@@ -70,6 +82,11 @@ impl std::fmt::Debug for Parser {
 }
 
 impl Parser {
+    /// A parser that uses nothing that only some processors have.
+    pub fn portable() -> Self {
+        Self { flat: None, buffers: Buffers::default(), tape: None }
+    }
+
     /// Reads one object from the first `length` bytes of `text`, which at least [`PADDING`] bytes follow. Strings are
     /// unescaped in place, and the object points to them.
     ///
@@ -82,6 +99,11 @@ impl Parser {
         length: usize,
         depth_max: usize,
     ) -> Result<Object<'t>, JsonError> {
+        if let Some(flat) = &mut self.flat
+            && flat.scan(text.get(..length).unwrap_or_default(), depth_max)
+        {
+            return flat.object(text).ok_or(JsonError::Syntax);
+        }
         let mut tape = self.tape.take().map_or_else(|| Tape(Vec::new()), Tape::reset);
         let parsed = simd_json::fill_tape_padded(text, length, &mut self.buffers, &mut tape);
         let object = match parsed.map_err(|_| JsonError::Syntax) {
