@@ -120,5 +120,6 @@ fn need_name(need: Need) -> &'static str {
         Need::Tenants => "tenants (policy)",
         Need::AuthorizesOn => "authorizes-on of an API (policy)",
         Need::CompromisedKeys => "compromised keys (policy)",
+        Need::CustomKeyApps => "custom-key-apps (policy)",
     }
 }

@@ -37,6 +37,7 @@ impl Engine {
         for (rule, conclusion) in &conclusions {
             findings.extend(conclusion.findings.iter().map(|finding| run_finding(rule, &partial, finding)));
         }
+        findings.extend(self.key_findings().map(|(rule, finding)| run_finding(rule, &partial, &finding)));
         if let Some(least) = self.filters.min_severity {
             findings.retain(|finding| finding.severity >= least);
         }
@@ -46,6 +47,28 @@ impl Engine {
         let (tokens, activity) = tables::large(partial, &findings);
         let tables = Tables { findings, problems, tokens, activity, coverage };
         Concluded { tables, totals }
+    }
+
+    /// What rules find in the key archive, whatever the tokens are.
+    fn key_findings(&self) -> impl Iterator<Item = (&'static Rule, RunFinding)> {
+        let judged = self.rules.iter().filter_map(|rule| match rule.judge {
+            Judge::Keys(check) => Some((*rule, check(self.keys.as_deref()?))),
+            _ => None,
+        });
+        judged.flat_map(|(rule, found)| {
+            found.into_iter().filter_map(move |found| {
+                let run = RunFinding {
+                    subject: Some(found.subject),
+                    token: None,
+                    gateway: None,
+                    api: None,
+                    severity: found.evidence.cells.unwrap_or(rule.cells).accepted?,
+                    evidence: found.evidence,
+                    uses: None,
+                };
+                Some((rule, run))
+            })
+        })
     }
 
     fn finding(&self, partial: &Partial, key: &FindingKey, finding: &Finding) -> Option<FindingRow> {

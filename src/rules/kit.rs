@@ -1,6 +1,7 @@
 //! What a rule is made of.
 
 use crate::facts::{Context, Facts, Outcome, Pairing, TokenFacts};
+use crate::keys::KeyHistory;
 use serde_json::Value;
 
 /// Families of the catalogue (rules.md section 2).
@@ -205,6 +206,8 @@ pub enum Need {
     AuthorizesOn,
     /// `keys.compromised`
     CompromisedKeys,
+    /// `keys.custom-key-apps`
+    CustomKeyApps,
 }
 
 /// A part of the text that tells one cause of a rule's findings from another (contract section 7, `problem_id`).
@@ -249,9 +252,13 @@ impl Reason {
     pub const NO_COVERAGE: Self = Self("no-coverage");
     /// The verifying key carries no `issuer`.
     pub const NO_KEY_ISSUER: Self = Self("no-key-issuer");
+    /// The verifying key was published without a certificate.
+    pub const NO_CERTIFICATE: Self = Self("no-certificate");
+    /// The verifying key does not name its cloud, or nothing names the issuer's.
+    pub const NO_KEY_CLOUD: Self = Self("no-key-cloud");
 
     /// Every reason.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::NO_API,
         Self::NOT_STATED,
         Self::NO_TIME,
@@ -264,6 +271,8 @@ impl Reason {
         Self::NOT_VERIFIED,
         Self::NO_COVERAGE,
         Self::NO_KEY_ISSUER,
+        Self::NO_CERTIFICATE,
+        Self::NO_KEY_CLOUD,
     ];
 
     /// The reason of a word.
@@ -358,6 +367,17 @@ pub enum Judge {
     Use(fn(&Facts<'_>) -> Check),
     /// Many uses: observes, merges, concludes.
     Run(&'static dyn super::run::RunRule),
+    /// The key archive alone: runs once a run, at its end.
+    Keys(fn(&KeyHistory) -> Vec<KeysFinding>),
+}
+
+/// What a rule found in the key archive.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeysFinding {
+    /// What it is about: `kid:…` or `source:…`. A rule speaks about each subject once.
+    pub subject: String,
+    /// The evidence.
+    pub evidence: Evidence,
 }
 
 /// One rule of the catalogue: everything about it in one value.

@@ -91,6 +91,15 @@ impl SigningKey<'_> {
         [&HEAD, self.rsa().public_key().as_ref()].concat()
     }
 
+    /// Its certificate, valid from 2026 to 2030.
+    fn certificate(self) -> Vec<u8> {
+        let file = match self.0 {
+            "rsa-a" => "test-only-rsa2048-a.crt",
+            other => panic!("{other} has no certificate"),
+        };
+        fs::read(testdata("keys").join(file)).unwrap()
+    }
+
     fn pem(self) -> String {
         let text = base64_simd::STANDARD.encode_to_string(self.spki());
         let lines: Vec<_> =
@@ -306,16 +315,48 @@ pub(crate) struct KeySpec {
     pub(crate) x5t: Option<String>,
     /// `issuer`
     pub(crate) issuer: Option<String>,
+    /// `cloud_instance_name`
+    pub(crate) cloud: Option<String>,
+    /// `alg`
+    pub(crate) alg: Option<String>,
+    /// `use`, in place of `sig`.
+    #[serde(rename = "use")]
+    pub(crate) usage: Option<String>,
+    /// `key_ops`
+    pub(crate) key_ops: Option<Vec<String>>,
+    /// `e`, in place of the key's own.
+    pub(crate) e: Option<String>,
+    /// Takes the place of `n`, this many bits long; nobody has the private key.
+    pub(crate) bits: Option<usize>,
+    /// The certificate of this key, a name of [`SigningKey`], as `x5c`.
+    pub(crate) certificate: Option<String>,
 }
 
 impl KeySpec {
     fn jwk(&self) -> Value {
         let mut jwk = SigningKey(&self.key).jwk();
         jwk["kid"] = self.kid.as_str().into();
-        for (name, value) in [("x5t", &self.x5t), ("issuer", &self.issuer)] {
+        let texts = [
+            ("x5t", &self.x5t),
+            ("issuer", &self.issuer),
+            ("cloud_instance_name", &self.cloud),
+            ("alg", &self.alg),
+            ("use", &self.usage),
+            ("e", &self.e),
+        ];
+        for (name, value) in texts {
             if let Some(value) = value {
                 jwk[name] = value.as_str().into();
             }
+        }
+        if let Some(operations) = &self.key_ops {
+            jwk["key_ops"] = operations.clone().into();
+        }
+        if let Some(bits) = self.bits {
+            jwk["n"] = base64url::encode(&vec![0xc5; bits / 8]).into();
+        }
+        if let Some(name) = &self.certificate {
+            jwk["x5c"] = json!([base64_simd::STANDARD.encode_to_string(SigningKey(name).certificate())]);
         }
         jwk
     }

@@ -12,7 +12,7 @@ use tokentrail::facts::{Context, DataTenant, Facts, JudgedTime, Outcome, Positio
 use tokentrail::keys::{Archive, KeyHistory};
 use tokentrail::policy::{self, ApiSettings, Policy, Request, Validation};
 use tokentrail::record::{LoggedTime, Presence, Record, TimeIs, TokenHit};
-use tokentrail::rules::kit::{Check, Evidence};
+use tokentrail::rules::kit::{Check, Evidence, Judge};
 use tokentrail::rules::{self, RULES, Rule};
 use tokentrail::time::UtcMicros;
 use tokentrail::token::Token;
@@ -259,6 +259,8 @@ fn judge_with(rule: &Rule, token: &TokenSpec, record: &RecordSpec, context: Cont
     let signature = verifier.verify_batch(&[item]).pop().unwrap();
     let time = JudgedTime::of(&record);
     let verdict = verifier.verdict_at(&signature, time.map(|time| time.at));
+    let outcome = Outcome::of(record.status, record.location);
+    let foreign_key = Facts::seeks_foreign_key(outcome, verdict).then(|| verifier.elsewhere(&value, &parsed));
     let token = TokenFacts { token: parsed, signature };
     let request =
         Request { host: record.host, method: record.method, path: record.path, ..Request::default() };
@@ -268,7 +270,7 @@ fn judge_with(rule: &Rule, token: &TokenSpec, record: &RecordSpec, context: Cont
         record: &record,
         position: Position { source: Some("test"), line: Some(1), offset: Some(0) },
         time,
-        outcome: Outcome::of(record.status, record.location),
+        outcome,
         gateway: None,
         api,
         validation: context.policy.map_or(&default, |policy| policy.validation(None)),
@@ -279,6 +281,7 @@ fn judge_with(rule: &Rule, token: &TokenSpec, record: &RecordSpec, context: Cont
         data_tenant: &data_tenant(context.policy, api, request, &record),
         token: &token,
         verdict,
+        foreign_key: foreign_key.flatten(),
         context,
     };
     let mut said = say(rule, &facts);
@@ -301,7 +304,15 @@ fn say(rule: &Rule, facts: &Facts<'_>) -> Said {
         said.reason = Some(input);
         return said;
     }
-    match rule.judge_use(facts) {
+    let check = match (rule.judge, facts.context.keys) {
+        // Of what a rule finds in the archive the first is compared.
+        (Judge::Keys(check), Some(keys)) => check(keys)
+            .into_iter()
+            .next()
+            .map_or(Check::Quiet, |found| Check::fires(found.evidence.fact("subject", found.subject))),
+        _ => rule.judge_use(facts),
+    };
+    match check {
         Check::Quiet => {}
         Check::NotEvaluable(reason) => {
             said.expect = Expect::NotEvaluable;
