@@ -18,6 +18,7 @@ mod places;
 mod problems;
 mod saved;
 mod scan;
+mod shared;
 mod tables;
 mod tokens;
 mod totals;

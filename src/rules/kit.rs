@@ -256,9 +256,13 @@ impl Reason {
     pub const NO_CERTIFICATE: Self = Self("no-certificate");
     /// The verifying key does not name its cloud, or nothing names the issuer's.
     pub const NO_KEY_CLOUD: Self = Self("no-key-cloud");
+    /// A mark stands where the token was.
+    pub const MASKED: Self = Self("masked");
+    /// The log shows no token anywhere, so nobody knows whether the request had one.
+    pub const TOKENS_NOT_LOGGED: Self = Self("tokens-not-logged");
 
     /// Every reason.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::NO_API,
         Self::NOT_STATED,
         Self::NO_TIME,
@@ -273,6 +277,8 @@ impl Reason {
         Self::NO_KEY_ISSUER,
         Self::NO_CERTIFICATE,
         Self::NO_KEY_CLOUD,
+        Self::MASKED,
+        Self::TOKENS_NOT_LOGGED,
     ];
 
     /// The reason of a word.
