@@ -13,7 +13,8 @@ rule! {
     ///
     /// What to do: bind each key to its algorithm in the validator.
     ///
-    /// Known false positives: Entra's keys name no algorithm, so only their type counts.
+    /// Known false positives: Entra's keys name no algorithm, so only their type counts. A MAC with a public key is
+    /// `alg-symmetric` or `alg-confusion` and not counted again.
     "key-alg-mismatch", Signature, "H/M", Attack, Proven,
     references: ["RFC 7517 section 4.4", "RFC 8725 section 3.1", "CWE-347"],
     needs: [Header, Keys],
@@ -22,8 +23,10 @@ rule! {
 
 fn check(token: &TokenFacts, context: Context<'_>) -> Check {
     let Some(header) = token.header() else { return Check::NotEvaluable(Reason::NO_HEADER) };
-    // Unsigned tokens and those that name no algorithm have rules of their own.
-    let Some(alg) = header.alg.filter(|_| !header.is_unsigned()) else { return Check::Quiet };
+    // Unsigned tokens, those that name no algorithm, and MACs have rules of their own.
+    let Some(alg) = header.alg.filter(|_| !header.is_unsigned() && !header.is_symmetric()) else {
+        return Check::Quiet;
+    };
     let mut mismatches = resolved_keys(token, context).map(|key| (key, mismatch(key, alg))).peekable();
     let Some((key, first)) = mismatches.peek().cloned() else { return unverified(token.signature.verdict) };
     // Several keys of one name must all disagree.
@@ -51,7 +54,6 @@ fn mismatch(key: &Key, alg: &str) -> Option<String> {
         "ES512" => ("EC", Some("P-521")),
         "EdDSA" => ("OKP", None),
         _ if alg.starts_with("RS") || alg.starts_with("PS") => ("RSA", None),
-        _ if alg.starts_with("HS") => ("oct", None),
         _ => return None,
     };
     let other_type = !key.kty.is_empty() && key.kty != kty;
