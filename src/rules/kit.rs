@@ -1,6 +1,7 @@
 //! What a rule is made of.
 
 use crate::facts::{Context, Facts, Outcome, Pairing, TokenFacts};
+use crate::keys::KeyHistory;
 use serde_json::Value;
 
 /// Families of the catalogue (rules.md section 2).
@@ -347,6 +348,15 @@ impl Check {
     }
 }
 
+/// What a rule says about something that is no token.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Statement {
+    /// What it is about (`kid:…`, `source:…`); one statement a subject.
+    pub subject: String,
+    /// The evidence.
+    pub evidence: Evidence,
+}
+
 /// What a rule looks at.
 #[derive(Clone, Copy)]
 pub enum Judge {
@@ -358,6 +368,8 @@ pub enum Judge {
     Use(fn(&Facts<'_>) -> Check),
     /// Many uses: observes, merges, concludes.
     Run(&'static dyn super::run::RunRule),
+    /// The key history alone, whatever the log holds: runs once a run, and speaks about subjects.
+    Archive(fn(&KeyHistory) -> Vec<Statement>),
 }
 
 /// One rule of the catalogue: everything about it in one value.
