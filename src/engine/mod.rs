@@ -18,6 +18,7 @@ mod places;
 mod problems;
 mod saved;
 mod scan;
+mod systemic;
 mod tables;
 mod tokens;
 mod totals;
@@ -28,6 +29,7 @@ pub use counts::{InputCounts, Rejects};
 pub use lines::Scratch;
 pub use partial::Partial;
 pub use saved::SavedError;
+pub use systemic::Systemic;
 pub use totals::{GatewayTotals, Totals};
 
 use crate::facts::{Context, Facts};

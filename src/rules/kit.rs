@@ -24,6 +24,17 @@ pub enum Category {
 }
 
 impl Category {
+    /// Every family, in the catalogue's order.
+    pub const ALL: [Self; 7] = [
+        Self::Form,
+        Self::Signature,
+        Self::Time,
+        Self::Tenant,
+        Self::Audience,
+        Self::Authorization,
+        Self::Behaviour,
+    ];
+
     /// The text of the `category` column.
     pub fn name(self) -> &'static str {
         match self {
