@@ -1,5 +1,6 @@
 //! From a merged partial to the tables.
 
+use super::holes;
 use super::names::{Name, Names};
 use super::partial::{Finding, FindingKey};
 use super::problems;
@@ -38,6 +39,9 @@ impl Engine {
             findings.extend(conclusion.findings.iter().map(|finding| run_finding(rule, &partial, finding)));
         }
         findings.extend(self.archive_findings(&partial));
+        if let Some(keys) = &self.keys {
+            holes::lower(&mut findings, keys);
+        }
         if let Some(least) = self.filters.min_severity {
             findings.retain(|finding| finding.severity >= least);
         }

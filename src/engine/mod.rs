@@ -8,6 +8,7 @@ mod distinct;
 mod entry;
 mod excerpt;
 mod front;
+mod holes;
 mod judge;
 mod lines;
 mod names;

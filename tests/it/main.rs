@@ -25,5 +25,6 @@ mod rules;
 mod run_rules;
 mod second_judge;
 mod secrets;
-mod systemic;
+
 mod tidy;
+mod together;
