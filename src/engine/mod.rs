@@ -19,6 +19,7 @@ mod places;
 mod problems;
 mod saved;
 mod scan;
+mod shared;
 mod systemic;
 mod tables;
 mod tokens;

@@ -181,6 +181,23 @@ impl<'a> Facts<'a> {
     }
 }
 
+/// A request without a token value, for rules that judge what is missing.
+#[derive(Debug)]
+pub struct Tokenless<'a> {
+    /// The record; what it says about tokens is its `presence`.
+    pub record: &'a Record<'a>,
+    /// Where it stands.
+    pub position: Position<'a>,
+    /// When it is judged.
+    pub time: Option<JudgedTime>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Its gateway.
+    pub gateway: Option<&'a str>,
+    /// The matched API with its operation's overrides; `None` if no entry of the policy matches.
+    pub api: Option<&'a ApiSettings>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

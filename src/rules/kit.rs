@@ -261,9 +261,13 @@ impl Reason {
     pub const NO_COVERAGE: Self = Self("no-coverage");
     /// The verifying key carries no `issuer`.
     pub const NO_KEY_ISSUER: Self = Self("no-key-issuer");
+    /// A mark stands where the token was.
+    pub const MASKED: Self = Self("masked");
+    /// The log shows no token anywhere, so nobody knows whether the request had one.
+    pub const TOKENS_NOT_LOGGED: Self = Self("tokens-not-logged");
 
     /// Every reason.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::NO_API,
         Self::NOT_STATED,
         Self::NO_TIME,
@@ -276,6 +280,8 @@ impl Reason {
         Self::NOT_VERIFIED,
         Self::NO_COVERAGE,
         Self::NO_KEY_ISSUER,
+        Self::MASKED,
+        Self::TOKENS_NOT_LOGGED,
     ];
 
     /// The reason of a word.

@@ -11,6 +11,7 @@
 )]
 
 mod arrow;
+mod case_record;
 mod cli;
 mod corpus;
 mod engine;
