@@ -1,5 +1,6 @@
 //! From a merged partial to the tables.
 
+use super::holes;
 use super::names::{Name, Names};
 use super::partial::{Finding, FindingKey};
 use super::problems;
@@ -10,7 +11,7 @@ use super::{Concluded, Engine, Partial};
 use crate::findings::{CoverageRow, FindingRow, Tables, TokenCells, finding_id, problem_id};
 use crate::policy::Stage;
 use crate::redact::{self, Fingerprint};
-use crate::rules::kit::{CausePart, Judge, Rule};
+use crate::rules::kit::{CausePart, Judge, Rule, Statement};
 use crate::rules::run::{Conclusion, Downgrade, RunFinding};
 use crate::verify::Verdict;
 use serde_json::Value;
@@ -44,7 +45,10 @@ impl Engine {
             let rows = conclusion.findings.iter().map(|finding| run_finding(rule, &partial, finding));
             findings.extend(rows.map(|row| FindingRow { stage: self.stage_of(row.api.as_deref()), ..row }));
         }
-        findings.extend(self.key_findings().map(|(rule, finding)| run_finding(rule, &partial, &finding)));
+        findings.extend(self.archive_findings(&partial));
+        if let Some(keys) = &self.keys {
+            holes::lower(&mut findings, keys);
+        }
         if let Some(least) = self.filters.min_severity {
             findings.retain(|finding| finding.severity >= least);
         }
@@ -56,26 +60,26 @@ impl Engine {
         Concluded { tables, totals }
     }
 
-    /// What rules find in the key archive, whatever the tokens are.
-    fn key_findings(&self) -> impl Iterator<Item = (&'static Rule, RunFinding)> {
-        let judged = self.rules.iter().filter_map(|rule| match rule.judge {
-            Judge::Keys(check) => Some((*rule, check(self.keys.as_deref()?))),
-            _ => None,
-        });
-        judged.flat_map(|(rule, found)| {
-            found.into_iter().filter_map(move |found| {
-                let run = RunFinding {
-                    subject: Some(found.subject),
-                    token: None,
-                    gateway: None,
-                    api: None,
-                    severity: found.evidence.cells.unwrap_or(rule.cells).accepted?,
-                    evidence: found.evidence,
-                    uses: None,
-                };
-                Some((rule, run))
-            })
-        })
+    /// What the rules say of the key history.
+    fn archive_findings(&self, partial: &Partial) -> Vec<FindingRow> {
+        let rows = |rule: &&'static Rule| {
+            // These rules have one severity, for there is no request that it could depend on.
+            let severity = rule.cells.accepted?;
+            let findings =
+                rule.judge_archive(self.context()).into_iter().map(|Statement { subject, evidence }| {
+                    RunFinding {
+                        subject: Some(subject),
+                        token: None,
+                        gateway: None,
+                        api: None,
+                        severity: evidence.cells.and_then(|cells| cells.accepted).unwrap_or(severity),
+                        evidence,
+                        uses: None,
+                    }
+                });
+            Some(findings.map(|finding| run_finding(rule, partial, &finding)).collect::<Vec<_>>())
+        };
+        self.rules.iter().filter_map(rows).flatten().collect()
     }
 
     /// The stage of an API; a statement about the run as a whole counts.

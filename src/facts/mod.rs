@@ -1,5 +1,9 @@
 //! Record, token, verdict and matched policy joined: everything that a rule may look at.
 
+mod validator;
+
+pub use validator::{Answer, Validator, same_audience};
+
 use crate::keys::{KeyHistory, KeyId};
 use crate::policy::{ApiSettings, Policy, Validation};
 use crate::record::{Record, TimeIs};

@@ -1,6 +1,6 @@
 //! When a rule speaks: what it needs, where it is silent, and how severe its finding is.
 
-use super::kit::{Category, Check, Evidence, Judge, Need, Reason, Rule, Severity};
+use super::kit::{Category, Check, Evidence, Judge, Need, Reason, Rule, Severity, Statement};
 use crate::facts::{Context, Facts, JudgedTime, Outcome, Pairing, TokenFacts};
 use crate::policy::{ApiSettings, Auth, Policy};
 use crate::record::TimeIs;
@@ -24,6 +24,11 @@ fn missing_input(need: Need, context: Context<'_>) -> Option<&'static str> {
         Need::Audiences => stated("policy: audiences", Policy::states_audiences),
         Need::Tenants => stated("policy: tenancy.allowed or tenants", Policy::states_tenants),
         Need::AuthorizesOn => stated("policy: authorizes-on", Policy::states_authorizes_on),
+        Need::MaxAuthAge => stated("policy: max-auth-age", Policy::states_max_auth_age),
+        Need::Clouds => {
+            stated("policy: validation.clouds", |policy| policy.validation(None).clouds.is_some())
+        }
+        Need::Partners => stated("policy: tenancy.partners", |policy| !policy.tenancy().partners.is_empty()),
         Need::CompromisedKeys => {
             stated("policy: keys.compromised", |policy| !policy.keys().compromised.is_empty())
         }
@@ -128,7 +133,7 @@ impl Rule {
             return Check::Quiet;
         }
         let check = match self.judge {
-            Judge::Token(_) | Judge::Run(_) | Judge::Keys(_) => {
+            Judge::Token(_) | Judge::Run(_) | Judge::Archive(_) => {
                 return self.judge_token(facts.token, facts.context);
             }
             Judge::Api(_) => return self.judge_pairing(&facts.pairing()),
@@ -139,6 +144,14 @@ impl Rule {
         match self.needs.iter().find_map(lacking) {
             Some(reason) => Check::NotEvaluable(reason),
             None => check(facts),
+        }
+    }
+
+    /// Judges the key history, for rules of [`Judge::Archive`]; nothing for every other rule and without a history.
+    pub fn judge_archive(&self, context: Context<'_>) -> Vec<Statement> {
+        match (self.judge, context.keys) {
+            (Judge::Archive(check), Some(keys)) => check(keys),
+            _ => Vec::new(),
         }
     }
 

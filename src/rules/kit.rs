@@ -1,8 +1,10 @@
 //! What a rule is made of.
 
-use crate::facts::{Context, Facts, Outcome, Pairing, TokenFacts};
+use crate::facts::{Answer, Context, Facts, Outcome, Pairing, TokenFacts};
 use crate::keys::KeyHistory;
 use serde_json::Value;
+
+pub use super::reason::Reason;
 
 /// Families of the catalogue (rules.md section 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,6 +26,17 @@ pub enum Category {
 }
 
 impl Category {
+    /// Every family, in the catalogue's order.
+    pub const ALL: [Self; 7] = [
+        Self::Form,
+        Self::Signature,
+        Self::Time,
+        Self::Tenant,
+        Self::Audience,
+        Self::Authorization,
+        Self::Behaviour,
+    ];
+
     /// The text of the `category` column.
     pub fn name(self) -> &'static str {
         match self {
@@ -204,6 +217,12 @@ pub enum Need {
     Tenants,
     /// `authorizes-on` of some API.
     AuthorizesOn,
+    /// `max-auth-age` of some API.
+    MaxAuthAge,
+    /// `validation.clouds`
+    Clouds,
+    /// `tenancy.partners`
+    Partners,
     /// `keys.compromised`
     CompromisedKeys,
     /// `keys.custom-key-apps`
@@ -221,75 +240,6 @@ pub enum CausePart {
     Client,
     /// `tid`
     Tid,
-}
-
-/// Why a rule could not judge a record; a kebab-case word that run.json counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Reason(pub &'static str);
-
-impl Reason {
-    /// No entry of the policy matches the request.
-    pub const NO_API: Self = Self("no-api");
-    /// The matched entry does not state what the rule compares with.
-    pub const NOT_STATED: Self = Self("not-stated");
-    /// The record has no time.
-    pub const NO_TIME: Self = Self("no-time");
-    /// The claims cannot be read (opaque, encrypted, malformed or cut).
-    pub const NO_CLAIMS: Self = Self("no-claims");
-    /// The header cannot be read.
-    pub const NO_HEADER: Self = Self("no-header");
-    /// The token lacks the claim that the rule judges.
-    pub const CLAIM_ABSENT: Self = Self("claim-absent");
-    /// The record does not name the principal.
-    pub const NO_PRINCIPAL: Self = Self("no-principal");
-    /// The request does not name the tenant of the data.
-    pub const NO_DATA_TENANT: Self = Self("no-data-tenant");
-    /// The tenant of the data cannot be mapped to an id.
-    pub const UNRESOLVED_TENANT: Self = Self("unresolved-tenant");
-    /// The signature was not verified, so no key can be judged.
-    pub const NOT_VERIFIED: Self = Self("not-verified");
-    /// The archive has no capture near enough.
-    pub const NO_COVERAGE: Self = Self("no-coverage");
-    /// The verifying key carries no `issuer`.
-    pub const NO_KEY_ISSUER: Self = Self("no-key-issuer");
-    /// The verifying key was published without a certificate.
-    pub const NO_CERTIFICATE: Self = Self("no-certificate");
-    /// The verifying key does not name its cloud, or nothing names the issuer's.
-    pub const NO_KEY_CLOUD: Self = Self("no-key-cloud");
-    /// A mark stands where the token was.
-    pub const MASKED: Self = Self("masked");
-    /// The log shows no token anywhere, so nobody knows whether the request had one.
-    pub const TOKENS_NOT_LOGGED: Self = Self("tokens-not-logged");
-
-    /// Every reason.
-    pub const ALL: [Self; 16] = [
-        Self::NO_API,
-        Self::NOT_STATED,
-        Self::NO_TIME,
-        Self::NO_CLAIMS,
-        Self::NO_HEADER,
-        Self::CLAIM_ABSENT,
-        Self::NO_PRINCIPAL,
-        Self::NO_DATA_TENANT,
-        Self::UNRESOLVED_TENANT,
-        Self::NOT_VERIFIED,
-        Self::NO_COVERAGE,
-        Self::NO_KEY_ISSUER,
-        Self::NO_CERTIFICATE,
-        Self::NO_KEY_CLOUD,
-        Self::MASKED,
-        Self::TOKENS_NOT_LOGGED,
-    ];
-
-    /// The reason of a word.
-    pub fn named(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.0 == word)
-    }
-
-    /// Equality that compares the words only where they are not one and the same: this is asked at every use.
-    pub(crate) fn is(self, other: Self) -> bool {
-        std::ptr::eq(self.0, other.0) || self == other
-    }
 }
 
 /// What a rule found.
@@ -336,6 +286,16 @@ impl Evidence {
         self
     }
 
+    /// Adds what the deployment's own validator and a strict one answer, where they differ: an accepted request that
+    /// even its own validator refuses points at a bypass, one that only the strict one refuses does not.
+    #[must_use]
+    pub fn answers(self, preset: Answer, strict: Answer) -> Self {
+        if preset == strict {
+            return self;
+        }
+        self.fact("preset_verdict", preset.name()).fact("strict_verdict", strict.name())
+    }
+
     /// Replaces the rule's severity cells.
     #[must_use]
     pub fn cells(mut self, cells: Cells) -> Self {
@@ -362,6 +322,15 @@ impl Check {
     }
 }
 
+/// What a rule says about something that is no token.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Statement {
+    /// What it is about (`kid:…`, `source:…`); one statement a subject.
+    pub subject: String,
+    /// The evidence.
+    pub evidence: Evidence,
+}
+
 /// What a rule looks at.
 #[derive(Clone, Copy)]
 pub enum Judge {
@@ -373,17 +342,8 @@ pub enum Judge {
     Use(fn(&Facts<'_>) -> Check),
     /// Many uses: observes, merges, concludes.
     Run(&'static dyn super::run::RunRule),
-    /// The key archive alone: runs once a run, at its end.
-    Keys(fn(&KeyHistory) -> Vec<KeysFinding>),
-}
-
-/// What a rule found in the key archive.
-#[derive(Clone, Debug, PartialEq)]
-pub struct KeysFinding {
-    /// What it is about: `kid:…` or `source:…`. A rule speaks about each subject once.
-    pub subject: String,
-    /// The evidence.
-    pub evidence: Evidence,
+    /// The key history alone, whatever the log holds: runs once a run, and speaks about subjects.
+    Archive(fn(&KeyHistory) -> Vec<Statement>),
 }
 
 /// One rule of the catalogue: everything about it in one value.

@@ -3,11 +3,13 @@
 pub mod kit;
 pub mod run;
 
+mod archive;
 mod audience;
 mod authorization;
 mod behaviour;
 mod form;
 mod judge;
+mod reason;
 mod signature;
 mod tenant;
 mod time;

@@ -26,4 +26,6 @@ mod rules;
 mod run_rules;
 mod second_judge;
 mod secrets;
+
 mod tidy;
+mod together;

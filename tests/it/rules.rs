@@ -353,15 +353,13 @@ fn say(rule: &Rule, facts: &Facts<'_>) -> Said {
         said.reason = Some(input);
         return said;
     }
-    let check = match (rule.judge, facts.context.keys) {
-        // Of what a rule finds in the archive the first is compared.
-        (Judge::Keys(check), Some(keys)) => check(keys)
-            .into_iter()
-            .next()
-            .map_or(Check::Quiet, |found| Check::fires(found.evidence.fact("subject", found.subject))),
-        _ => rule.judge_use(facts),
-    };
-    match check {
+    if let Some(statement) = rule.judge_archive(facts.context).into_iter().next() {
+        said.expect = Expect::Fires;
+        said.severity = rule.cells.accepted.map(rules::Severity::name);
+        said.confidence = Some(rule.confidence.name());
+        said.evidence = statement.evidence.fact("subject", statement.subject);
+    }
+    match rule.judge_use(facts) {
         Check::Quiet => {}
         Check::NotEvaluable(reason) => {
             said.expect = Expect::NotEvaluable;
