@@ -277,6 +277,12 @@ impl KeyHistory {
         })
     }
 
+    /// False where nothing can be concluded about a key at an instant ([`Presence::NoCoverage`]).
+    pub fn answers(&self, key: KeyId, authority: &Authority, at: UtcMicros) -> bool {
+        let own = self.own_listings(key, authority);
+        timeline::seen(own.map(|listing| &listing.standing), at).is_some() || self.covers(authority, at)
+    }
+
     /// [`Standing::retired_at`] alone: this is asked at every use of a token.
     pub fn retired_at(&self, key: KeyId, authority: &Authority) -> Option<UtcMicros> {
         timeline::retired(self.own_listings(key, authority).map(|listing| &listing.standing))

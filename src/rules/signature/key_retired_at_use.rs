@@ -33,10 +33,8 @@ fn check(facts: &Facts<'_>) -> Check {
     };
     let Some(time) = facts.time else { return Check::NotEvaluable(Reason::NO_TIME) };
     let Some(retired_at) = key.keys.retired_at(key.id, key.authority) else {
-        return match key.keys.presence(key.id, key.authority, time.at) {
-            Presence::NoCoverage => Check::NotEvaluable(Reason::NO_COVERAGE),
-            _ => Check::Quiet,
-        };
+        let answers = key.keys.answers(key.id, key.authority, time.at);
+        return if answers { Check::Quiet } else { Check::NotEvaluable(Reason::NO_COVERAGE) };
     };
     if time.at <= retired_at.plus(DAY) {
         return Check::Quiet;
