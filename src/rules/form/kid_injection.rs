@@ -18,7 +18,7 @@ rule! {
     ///
     /// Known false positives: none for Entra, whose ids are 27 or 43 base64url characters; two hyphens side by side are
     /// nothing special in these. An id that the issuer itself published is its own, however it is spelled.
-    "kid-injection", Form, "H/M", Attack, Proven,
+    "kid-injection", Form, "H/M", Attack, Strong,
     references: [
         "RFC 8725 section 2.9", "RFC 8725 section 3.10", "OWASP API8:2023", "CWE-22", "CWE-89", "ATT&CK T1190",
     ],

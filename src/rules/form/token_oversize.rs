@@ -13,7 +13,7 @@ rule! {
     /// that is no genuine token.
     ///
     /// Known false positives: users near the limit of 200 groups; up to 16 KiB nothing is reported.
-    "token-oversize", Form, "L/L", Attack, Proven,
+    "token-oversize", Form, "L/L", Attack, Heuristic,
     references: [
         "https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference", "OWASP API4:2023",
         "CWE-400", "ATT&CK T1499.003",
