@@ -125,7 +125,9 @@ impl RunState for Drift {
         for (mine, theirs) in [(&mut self.gateways, other.gateways), (&mut self.sources, other.sources)] {
             for (name, ages) in theirs {
                 let mine = mine.entry(name).or_default();
-                ages.into_iter().for_each(|(token, age)| add(mine, token, age));
+                for (token, age) in ages {
+                    add(mine, token, age);
+                }
             }
         }
     }
@@ -314,7 +316,9 @@ mod tests {
             }
         }
         let [mut odd, even] = halves;
-        even.into_iter().for_each(|(token, age)| add(&mut odd, token, age));
+        for (token, age) in even {
+            add(&mut odd, token, age);
+        }
         assert_eq!(whole.len(), TOKENS_MAX);
         assert_eq!(whole, odd);
     }
