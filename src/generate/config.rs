@@ -17,7 +17,11 @@ pub(super) fn policy(world: &World, ring: &KeyRing) -> Result<String, GenerateEr
     for tenant in &world.tenants {
         let _ = writeln!(text, "{} = \"{}\"", tenant.label, tenant.id);
     }
-    let _ = write!(text, "\n[validation]\npreset = \"dotnet\"\nalgorithms = [\"{}\"]\nclouds = [\"global\"]\n", world.alg.name());
+    let _ = write!(
+        text,
+        "\n[validation]\npreset = \"dotnet\"\nalgorithms = [\"{}\"]\nclouds = [\"global\"]\n",
+        world.alg.name()
+    );
     let (since, until) = (TRAFFIC_START - DAY, TRAFFIC_START + world.seconds + 3 * DAY);
     let _ = write!(
         text,

@@ -88,19 +88,25 @@ pub(super) struct Plant {
     pub style: Option<Style>,
     /// Every rule above the severity info that must fire for each of its requests.
     pub rules: &'static [&'static str],
+    /// Rules that must fire beside them where the token is of version 1.
+    pub rules_of_v1: &'static [&'static str],
 }
 
 pub(super) const fn plant(name: &'static str, twist: Twist, rules: &'static [&'static str]) -> Plant {
-    Plant { name, twist, style: None, rules }
+    Plant { name, twist, style: None, rules, rules_of_v1: &[] }
 }
 
 const fn plant_at(style: Style, name: &'static str, twist: Twist, rules: &'static [&'static str]) -> Plant {
-    Plant { name, twist, style: Some(style), rules }
+    Plant { name, twist, style: Some(style), rules, rules_of_v1: &[] }
 }
 
 /// The table. Kinds are planted in turn, in this order.
 pub(super) const PLANTS: &[Plant] = &[
-    plant("wrong-aud", Twist::OtherAudience, &["wrong-aud"]),
+    // A v2 token names an application's id whichever it is; a v1 token the address of the other API.
+    Plant {
+        rules_of_v1: &["aud-form"],
+        ..plant("wrong-aud", Twist::OtherAudience, &["confused-deputy", "wrong-aud"])
+    },
     plant("expired-use-10-min", Twist::Late(600), &["expired-use"]),
     plant_at(Style::TenantPath, "cross-tenant-path", Twist::OtherDataTenant, &["cross-tenant-data"]),
     plant_at(Style::Principal, "email-authz", Twist::MailPrincipal, &["email-authz"]),
@@ -110,7 +116,7 @@ pub(super) const PLANTS: &[Plant] = &[
     plant("tenant-not-allowed", Twist::ForeignTenant, &["tenant-not-allowed"]),
     plant("graph-token", Twist::GraphAudience, &["graph-token", "wrong-aud"]),
     plant("expired-use-2-h", Twist::Late(7200), &["expired-use"]),
-    plant("not-yet-valid", Twist::Early, &["not-yet-valid"]),
+    plant("not-yet-valid", Twist::Early, &["iat-future", "not-yet-valid"]),
     plant("iss-tid-mismatch", Twist::OtherIssuer, &["iss-tid-mismatch"]),
     plant("alg-symmetric", Twist::Mac, &["alg-symmetric"]),
     plant("aud-missing", Twist::NoAudience, &["aud-missing"]),
