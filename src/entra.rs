@@ -32,6 +32,16 @@ impl Cloud {
         }
     }
 
+    /// The `cloud_instance_name` of its metadata and keys.
+    pub fn instance_name(self) -> &'static str {
+        match self {
+            Self::China => "partner.microsoftonline.cn",
+            Self::Germany => "microsoftonline.de",
+            Self::Global => "microsoftonline.com",
+            Self::UsGovernment => "microsoftonline.us",
+        }
+    }
+
     /// Host of the v1 issuer.
     pub fn v1_host(self) -> &'static str {
         match self {

@@ -148,5 +148,6 @@ fn need_name(need: Need) -> &'static str {
         Need::Clouds => "clouds (policy)",
         Need::Partners => "partners (policy)",
         Need::CompromisedKeys => "compromised keys (policy)",
+        Need::CustomKeyApps => "custom-key-apps (policy)",
     }
 }

@@ -3,14 +3,15 @@
 
 use super::Engine;
 use crate::entra;
-use crate::facts::{Context, TokenFacts};
+use crate::facts::{Context, Facts, Outcome, TokenFacts};
+use crate::keys::KeyId;
 use crate::limits;
 use crate::redact;
 use crate::rules::kit::{Check, Judge};
 use crate::token::Token;
-use crate::verify::{Remembered, Signature};
+use crate::verify::{Remembered, Signature, Verdict};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// See the module.
 pub(super) struct Entry {
@@ -21,6 +22,8 @@ pub(super) struct Entry {
     pub(super) checks: Vec<(usize, Check)>,
     /// The byte-least source that holds the verifying key.
     pub(super) key_source: Option<String>,
+    /// What the search for a key of another authority found, once it was made.
+    foreign_key: OnceLock<Option<KeyId>>,
     /// Length of the shortest text of the token that must not stand in any cell; a shorter text cannot hold one.
     pub(super) secret_bytes_min: usize,
 }
@@ -68,6 +71,7 @@ impl Entry {
             facts,
             checks,
             key_source,
+            foreign_key: OnceLock::new(),
             secret_bytes_min: secret_bytes_min.unwrap_or(usize::MAX),
         }
     }
@@ -80,6 +84,12 @@ impl Entry {
     /// True if it is about exactly this value.
     pub(super) fn is(&self, value: &str, at_cut: bool) -> bool {
         self.at_cut == at_cut && *self.value == *value
+    }
+
+    /// The key of another authority that verifies the token, at a request that asks for it ([`Facts::foreign_key`]).
+    pub(super) fn foreign_key(&self, engine: &Engine, outcome: Outcome, verdict: Verdict) -> Option<KeyId> {
+        let find = || engine.verifier().elsewhere(&self.value, &self.facts.token);
+        Facts::seeks_foreign_key(outcome, verdict).then(|| *self.foreign_key.get_or_init(find))?
     }
 
     /// The texts of the token that must not stand in any cell.

@@ -110,7 +110,8 @@ impl Engine {
                 continue;
             }
             let verdict = self.verdict(&entry.facts.signature, shared.time);
-            let facts = shared.with(&entry.facts, verdict, self.context());
+            let foreign_key = entry.foreign_key(self, shared.outcome, verdict);
+            let facts = Facts { foreign_key, ..shared.with(&entry.facts, verdict, self.context()) };
             let known = tokens.front.counted(slot, partial.id);
             let token = self.count_use(&facts, entry, known, place, partial);
             if known.is_none() {

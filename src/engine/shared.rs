@@ -34,6 +34,7 @@ impl<'a> Shared<'a> {
             data_tenant: &self.data_tenant,
             token,
             verdict,
+            foreign_key: None,
             context,
         }
     }

@@ -4,7 +4,7 @@ mod validator;
 
 pub use validator::{Answer, Validator, same_audience};
 
-use crate::keys::KeyHistory;
+use crate::keys::{KeyHistory, KeyId};
 use crate::policy::{ApiSettings, Policy, Validation};
 use crate::record::{Record, TimeIs};
 use crate::time::UtcMicros;
@@ -174,11 +174,19 @@ pub struct Facts<'a> {
     pub token: &'a TokenFacts,
     /// The verdict for this request.
     pub verdict: Verdict,
+    /// A key of another authority than the issuer's that verifies the token; see [`Self::seeks_foreign_key`].
+    pub foreign_key: Option<KeyId>,
     /// Policy and keys.
     pub context: Context<'a>,
 }
 
 impl<'a> Facts<'a> {
+    /// True if a key of another authority is looked for: only where no key of the issuer fits, and only for accepted
+    /// requests, because the search is dear and whoever sends tokens could ask for it.
+    pub fn seeks_foreign_key(outcome: Outcome, verdict: Verdict) -> bool {
+        outcome == Outcome::Accepted && matches!(verdict, Verdict::KeyUnknown | Verdict::NotCovered)
+    }
+
     /// The token at its API, without the request.
     pub fn pairing(&self) -> Pairing<'a> {
         Pairing { token: self.token, api: self.api, validation: self.validation, context: self.context }

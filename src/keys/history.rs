@@ -260,22 +260,31 @@ impl KeyHistory {
 
     /// True if a complete capture of a serving source lies within seven days of an instant.
     pub fn covers(&self, authority: &Authority, at: UtcMicros) -> bool {
+        self.covers_between(authority, at, at)
+    }
+
+    /// True if a complete capture of a serving source lies between seven days before one instant and seven days after
+    /// another.
+    pub fn covers_between(&self, authority: &Authority, first: UtcMicros, last: UtcMicros) -> bool {
         let reach = limits::COVERAGE_DAYS * DAY;
+        let (from, to) = (first.plus(-reach), last.plus(reach));
         authority.sources.iter().filter_map(|id| self.sources.get(wide(id.0))).any(|source| {
-            let from = source.captures.partition_point(|capture| capture.time.start < at.plus(-reach));
-            let near = source.captures.get(from..).unwrap_or_default();
+            let at = source.captures.partition_point(|capture| capture.time.start < from);
+            let near = source.captures.get(at..).unwrap_or_default();
             near.iter()
-                .take_while(|capture| capture.time.start <= at.plus(reach))
-                .any(|capture| capture.complete && capture.time.end <= at.plus(reach))
+                .take_while(|capture| capture.time.start <= to)
+                .any(|capture| capture.complete && capture.time.end <= to)
         })
+    }
+
+    /// [`Standing::retired_at`] alone: this is asked at every use of a token.
+    pub fn retired_at(&self, key: KeyId, authority: &Authority) -> Option<UtcMicros> {
+        timeline::retired(self.own_listings(key, authority).map(|listing| &listing.standing))
     }
 
     /// [`Self::standing`]'s presence, without the bounds around it: this is asked at every use of a token.
     pub fn presence(&self, key: KeyId, authority: &Authority, at: UtcMicros) -> Presence {
-        let listings = &self.key(key).listings;
-        let serving = |listing: &Listing| authority.sources.binary_search(&listing.source).is_ok();
-        let listed = listings.iter().any(serving);
-        let own = listings.iter().filter(|listing| !listed || serving(listing));
+        let own = self.own_listings(key, authority);
         match timeline::seen(own.map(|listing| &listing.standing), at) {
             Some(presence) => presence,
             None => self.standing(key, authority, at).presence,
@@ -285,13 +294,8 @@ impl KeyHistory {
     /// How a key stood at an instant, within an authority. For an authority that never listed the key, within all
     /// sources that did.
     pub fn standing(&self, key: KeyId, authority: &Authority, at: UtcMicros) -> Standing {
-        let listings = &self.key(key).listings;
-        let serving = |listing: &&Listing| authority.sources.binary_search(&listing.source).is_ok();
-        let mut own: Vec<&SourceStanding> =
-            listings.iter().filter(serving).map(|listing| &listing.standing).collect();
-        if own.is_empty() {
-            own = listings.iter().map(|listing| &listing.standing).collect();
-        }
+        let own: Vec<&SourceStanding> =
+            self.own_listings(key, authority).map(|listing| &listing.standing).collect();
         let mut standing = timeline::join(&own);
         standing.presence = match timeline::seen(own.iter().copied(), at) {
             Some(presence) => presence,
@@ -301,6 +305,14 @@ impl KeyHistory {
             None => Presence::Gap,
         };
         standing
+    }
+
+    /// A key's listings by sources of an authority; where none of them ever listed it, all of its listings.
+    fn own_listings(&self, key: KeyId, authority: &Authority) -> impl Iterator<Item = &Listing> {
+        let listings = &self.key(key).listings;
+        let serving = |listing: &Listing| authority.sources.binary_search(&listing.source).is_ok();
+        let listed = listings.iter().any(serving);
+        listings.iter().filter(move |listing| !listed || serving(listing))
     }
 }
 

@@ -119,6 +119,12 @@ pub(super) fn seen<'s>(
     found.min_by_key(|presence| *presence != Presence::Known)
 }
 
+/// When the last of the sources proves the key's retirement; `None` if one of them does not.
+pub(super) fn retired<'s>(standings: impl Iterator<Item = &'s SourceStanding>) -> Option<UtcMicros> {
+    let latest = |latest: Option<UtcMicros>, retired: Option<UtcMicros>| Some(latest.max(Some(retired?)));
+    standings.map(|standing| standing.retired_at).try_fold(None, latest)?
+}
+
 /// The bounds over the sources that ever listed a key. The presence is left at [`Presence::Gap`] for the caller.
 ///
 /// A source that had no capture before the key's first sighting says nothing about the time before it. Retirement takes

@@ -32,6 +32,9 @@ fn missing_input(need: Need, context: Context<'_>) -> Option<&'static str> {
         Need::CompromisedKeys => {
             stated("policy: keys.compromised", |policy| !policy.keys().compromised.is_empty())
         }
+        Need::CustomKeyApps => {
+            stated("policy: keys.custom-key-apps", |policy| !policy.keys().custom_key_apps.is_empty())
+        }
     }
 }
 
@@ -123,8 +126,8 @@ impl Rule {
         }
     }
 
-    /// Judges one use of a token, by rules of every kind but those over many requests; quiet for these, and where the
-    /// rule is [`silenced`].
+    /// Judges one use of a token, by rules of every kind but those over many requests and over the key archive;
+    /// quiet for these, and where the rule is [`silenced`].
     pub fn judge_use(&self, facts: &Facts<'_>) -> Check {
         if silenced(self, facts) {
             return Check::Quiet;

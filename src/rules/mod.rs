@@ -9,6 +9,7 @@ mod authorization;
 mod behaviour;
 mod form;
 mod judge;
+mod reason;
 mod signature;
 mod tenant;
 mod time;

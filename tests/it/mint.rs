@@ -325,6 +325,8 @@ pub(crate) struct KeySpec {
     pub(crate) x5t: Option<String>,
     /// `issuer`
     pub(crate) issuer: Option<String>,
+    /// Takes the place of `n`, this many bits long; nobody has the private key.
+    pub(crate) bits: Option<usize>,
     /// Name of a [`SigningKey`] whose certificate stands in `x5c`.
     pub(crate) certificate: Option<String>,
     /// Further members of the JWK, or other values of its members.
@@ -348,6 +350,9 @@ impl KeySpec {
             if let Some(value) = value {
                 jwk[name] = value.as_str().into();
             }
+        }
+        if let Some(bits) = self.bits {
+            jwk["n"] = base64url::encode(&vec![0xc5; bits / 8]).into();
         }
         jwk
     }

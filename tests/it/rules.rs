@@ -308,6 +308,8 @@ fn with_facts(
     let signature = verifier.verify_batch(&[item]).pop().unwrap();
     let time = JudgedTime::of(&record);
     let verdict = verifier.verdict_at(&signature, time.map(|time| time.at));
+    let outcome = Outcome::of(record.status, record.location);
+    let foreign_key = Facts::seeks_foreign_key(outcome, verdict).then(|| verifier.elsewhere(&value, &parsed));
     let token = TokenFacts { token: parsed, signature };
     let request =
         Request { host: record.host, method: record.method, path: record.path, ..Request::default() };
@@ -317,7 +319,7 @@ fn with_facts(
         record: &record,
         position: Position { source: Some("test"), line: Some(1), offset: Some(0) },
         time,
-        outcome: Outcome::of(record.status, record.location),
+        outcome,
         gateway: record.gateway,
         api,
         validation: context.policy.map_or(&default, |policy| policy.validation(None)),
@@ -328,6 +330,7 @@ fn with_facts(
         data_tenant: &data_tenant(context.policy, api, request, &record),
         token: &token,
         verdict,
+        foreign_key: foreign_key.flatten(),
         context,
     };
     let mut said = say(&facts);

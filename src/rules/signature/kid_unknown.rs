@@ -33,8 +33,8 @@ fn check(facts: &Facts<'_>) -> Check {
         _ => return Check::NotEvaluable(Reason::NOT_VERIFIED),
     }
     let kid = facts.token.header().and_then(|header| header.kid).unwrap_or_default();
-    // A token that names no key is `kid-missing`.
-    if kid.is_empty() || !facts.token.signature.named.is_empty() {
+    // A token that names no key is `kid-missing`; one that another issuer's key verifies is `key-source-mismatch`.
+    if kid.is_empty() || !facts.token.signature.named.is_empty() || facts.foreign_key.is_some() {
         return Check::Quiet;
     }
     let mut evidence =

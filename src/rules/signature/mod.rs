@@ -1,22 +1,35 @@
 //! Family B: signature and key history.
 
+pub(super) mod key_alg_mismatch;
+pub(super) mod key_bad_exponent;
+pub(super) mod key_before_cert;
 pub(super) mod key_before_publish;
+pub(super) mod key_cert_expired;
 pub(super) mod key_cert_mismatch;
+pub(super) mod key_cloud_mismatch;
 pub(super) mod key_compromised;
+pub(super) mod key_custom;
+pub(super) mod key_custom_unexpected;
 pub(super) mod key_duplicate_kid;
 pub(super) mod key_issuer_absent;
 pub(super) mod key_issuer_mismatch;
 pub(super) mod key_material_changed;
+pub(super) mod key_no_coverage;
 pub(super) mod key_retired_at_iat;
+pub(super) mod key_retired_at_use;
+pub(super) mod key_source_mismatch;
 pub(super) mod key_symmetric_published;
 pub(super) mod key_thumbprint_mismatch;
+pub(super) mod key_use_mismatch;
+pub(super) mod key_weak_rsa;
 pub(super) mod keyset_shrunk;
+pub(super) mod kid_mislabelled;
 pub(super) mod kid_unknown;
 pub(super) mod sig_invalid;
 
 use super::kit::{Check, Evidence, Reason};
 use crate::facts::{Context, TokenFacts};
-use crate::keys::{Authority, KeyHistory, KeyId, Standing};
+use crate::keys::{Authority, Key, KeyHistory, KeyId, Listing, SourceKind, Standing};
 use crate::limits;
 use crate::verify::Verdict;
 
@@ -39,17 +52,45 @@ impl<'a> VerifyingKey<'a> {
         }
     }
 
+    /// What all documents together say about it.
+    fn key(&self) -> &'a Key {
+        self.keys.key(self.id)
+    }
+
+    /// How the sources of the issuer list it.
+    fn listings(&self) -> impl Iterator<Item = &'a Listing> {
+        let sources = &self.authority.sources;
+        self.key().listings.iter().filter(move |listing| sources.contains(&listing.source))
+    }
+
+    /// The applications whose own key it is: those of its sources, if each of them is an application's (`appid=`). Such
+    /// a source may list the tenant's keys as well, and those are nobody's own.
+    fn custom_apps(&self) -> Vec<&'a str> {
+        let app = |listing: &Listing| match &self.keys.source(listing.source).kind {
+            SourceKind::Entra(source) => source.appid.as_deref(),
+            _ => None,
+        };
+        let mut apps: Vec<&str> = self.listings().map(app).collect::<Option<_>>().unwrap_or_default();
+        apps.dedup();
+        apps
+    }
+
+    /// True if it is the own key of an application that the policy expects to have one.
+    fn is_declared_custom(&self, context: Context<'_>) -> bool {
+        let declared = context.policy.map(|policy| &policy.keys().custom_key_apps);
+        self.custom_apps().iter().any(|app| {
+            declared.is_some_and(|declared| declared.iter().any(|known| known.eq_ignore_ascii_case(app)))
+        })
+    }
+
     /// Adds the key's names and the bounds of its publication: the inner ones, and the outer ones that findings rest on.
     fn describe(&self, evidence: Evidence, standing: Option<&Standing>) -> Evidence {
-        let key = self.keys.key(self.id);
-        let sources: Vec<_> = key
-            .listings
-            .iter()
-            .filter(|listing| self.authority.sources.contains(&listing.source))
+        let sources: Vec<_> = self
+            .listings()
             .map(|listing| self.keys.source_name(listing.source).to_owned())
             .take(limits::LISTED_MAX)
             .collect();
-        let mut evidence = evidence.fact("key_kid", key.kid.clone()).fact("key_sources", sources);
+        let mut evidence = evidence.fact("key_kid", self.key().kid.clone()).fact("key_sources", sources);
         let Some(standing) = standing else { return evidence };
         let bounds = [
             ("first_seen", Some(standing.first_seen)),
@@ -62,6 +103,14 @@ impl<'a> VerifyingKey<'a> {
         }
         evidence
     }
+}
+
+/// The keys that a token resolves to: the one that verifies it, else those that it names, verifiable or not.
+fn resolved_keys<'a>(token: &'a TokenFacts, context: Context<'a>) -> impl Iterator<Item = &'a Key> {
+    let signature = &token.signature;
+    let named = signature.named.iter().filter(|_| signature.key.is_none());
+    let ids = signature.key.iter().chain(named);
+    context.keys.into_iter().flat_map(move |keys| ids.clone().map(|id| keys.key(*id)))
 }
 
 /// What a rule about the verifying key says where no key verified the token: nothing if verification was tried and
