@@ -2,6 +2,7 @@
 
 mod activity;
 mod arrow;
+mod columns;
 mod conclude;
 mod counts;
 mod distinct;

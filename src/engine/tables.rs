@@ -2,15 +2,15 @@
 //! written: ten million of them as structs would not fit.
 
 use super::Partial;
-use super::activity::{Activity, ActivityRow};
-use super::names::{Name, Names, unpacked};
-use super::tokens::{Date, TokenNumber, TokenSummary, Tokens};
+use super::activity::Activity;
+use super::columns::{ActivityColumns, TokenColumns};
+use super::names::Names;
+use super::places::index;
+use super::tokens::{TokenNumber, Tokens};
 use crate::findings::{FindingRow, LargeTable, Table, schema_of};
-use crate::redact::{Fingerprint, push_hex};
+use crate::redact::Fingerprint;
 use crate::time::UtcMicros;
-use arrow::array::{
-    ArrayRef, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondArray,
-};
+use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use hashbrown::HashMap;
 use std::cmp::Ordering;
@@ -109,51 +109,12 @@ impl LargeTable for TokenTable {
 
     fn batch(&self, rows: Range<usize>) -> Result<RecordBatch, ArrowError> {
         let numbers = clamped(&self.order, rows);
-        let tokens: Vec<&TokenSummary> =
-            numbers.iter().filter_map(|number| self.held.tokens.get(*number)).collect();
-        let names = &self.held.names;
-        let text = |of: fn(&TokenSummary) -> Option<Name>| texts(names, tokens.iter().map(|token| of(token)));
-        let long = |of: fn(&TokenSummary) -> i64| longs(tokens.iter().map(|token| Some(of(token))));
-        let date = |of: fn(&TokenSummary) -> Date| longs(tokens.iter().map(|token| of(token).seconds()));
-        let list = |of: fn(&TokenSummary) -> Option<Name>| {
-            lists(tokens.iter().map(|token| names.optional(of(token)).map(|text| unpacked(text).map(Some))))
-        };
-        let hosts = tokens.iter().map(|token| Some(token.hosts.texts(names).into_iter().map(Some)));
-        let rules = tokens.iter().map(|token| {
-            Some(self.rules.get(&token.fingerprint).into_iter().flatten().map(|rule| Some(*rule)))
-        });
-        let columns = vec![
-            hexes(tokens.iter().map(|token| token.fingerprint)),
-            Arc::new(StringArray::from_iter_values(tokens.iter().map(|token| token.verdict.name()))),
-            text(|token| token.key_source),
-            text(|token| token.texts.alg),
-            text(|token| token.texts.kid),
-            text(|token| token.texts.typ),
-            text(|token| token.texts.iss),
-            text(|token| token.texts.aud),
-            text(|token| token.texts.tid),
-            text(|token| token.texts.oid),
-            text(|token| token.texts.sub),
-            text(|token| token.texts.client_id),
-            text(|token| token.texts.uti),
-            text(|token| token.texts.sid),
-            list(|token| token.texts.scp),
-            list(|token| token.texts.roles),
-            text(|token| token.derived.map(|derived| derived.0)),
-            text(|token| token.derived.map(|derived| derived.1)),
-            date(|token| token.iat),
-            date(|token| token.nbf),
-            date(|token| token.exp),
-            times(tokens.iter().map(|token| token.seen.first())),
-            times(tokens.iter().map(|token| token.seen.last())),
-            long(|token| token.uses),
-            long(|token| token.accepted),
-            long(|token| token.denied),
-            long(|token| token.client_ips.count()),
-            lists(hosts),
-            lists(rules),
-        ];
-        RecordBatch::try_new(schema_of(Table::Tokens), columns)
+        let mut columns = TokenColumns::new(numbers.len());
+        for token in numbers.iter().filter_map(|number| self.held.tokens.get(*number)) {
+            let rules = self.rules.get(&token.fingerprint);
+            columns.push(token, &self.held.names, rules.map(Vec::as_slice).unwrap_or_default());
+        }
+        RecordBatch::try_new(schema_of(Table::Tokens), columns.finish())
     }
 }
 
@@ -168,59 +129,18 @@ impl LargeTable for ActivityTable {
 
     fn batch(&self, rows: Range<usize>) -> Result<RecordBatch, ArrowError> {
         let all = self.held.activity.rows();
-        let places = clamped(&self.order, rows).iter().filter_map(|at| usize::try_from(*at).ok());
-        let rows: Vec<&ActivityRow> = places.filter_map(|at| all.get(at)).collect();
-        let names = &self.held.names;
-        let text = |of: fn(&ActivityRow) -> Option<Name>| texts(names, rows.iter().map(|row| of(row)));
-        let fingerprints = rows.iter().filter_map(|row| self.held.tokens.get(row.key.token));
-        let columns = vec![
-            times(rows.iter().map(|row| row.key.hour())),
-            hexes(fingerprints.map(|token| token.fingerprint)),
-            text(|row| row.key.gateway),
-            text(|row| row.key.api),
-            text(|row| row.key.client_ip),
-            Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.key.outcome.name()))),
-            longs(rows.iter().map(|row| Some(row.count))),
-            times(rows.iter().map(|row| row.seen.first())),
-            times(rows.iter().map(|row| row.seen.last())),
-        ];
-        RecordBatch::try_new(schema_of(Table::Activity), columns)
+        let places = clamped(&self.order, rows);
+        let mut columns = ActivityColumns::new(places.len());
+        for row in places.iter().filter_map(|at| all.get(index(*at))) {
+            if let Some(token) = self.held.tokens.get(row.key.token) {
+                columns.push(row, token.fingerprint, &self.held.names);
+            }
+        }
+        RecordBatch::try_new(schema_of(Table::Activity), columns.finish())
     }
 }
 
 fn clamped<T>(all: &[T], rows: Range<usize>) -> &[T] {
     let end = rows.end.min(all.len());
     all.get(rows.start.min(end)..end).unwrap_or_default()
-}
-
-fn texts(names: &Names, cells: impl Iterator<Item = Option<Name>>) -> ArrayRef {
-    Arc::new(cells.map(|cell| names.optional(cell)).collect::<StringArray>())
-}
-
-fn longs(cells: impl Iterator<Item = Option<i64>>) -> ArrayRef {
-    Arc::new(cells.collect::<Int64Array>())
-}
-
-fn times(cells: impl Iterator<Item = Option<UtcMicros>>) -> ArrayRef {
-    let micros = cells.map(|cell| cell.map(|time| time.0));
-    Arc::new(micros.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
-}
-
-fn hexes(fingerprints: impl Iterator<Item = Fingerprint>) -> ArrayRef {
-    let mut builder = StringBuilder::new();
-    let mut text = String::with_capacity(64);
-    for fingerprint in fingerprints {
-        text.clear();
-        push_hex(&fingerprint.0, &mut text);
-        builder.append_value(&text);
-    }
-    Arc::new(builder.finish())
-}
-
-fn lists<'t, L: Iterator<Item = Option<&'t str>>>(cells: impl Iterator<Item = Option<L>>) -> ArrayRef {
-    let mut builder = ListBuilder::new(StringBuilder::new());
-    for cell in cells {
-        builder.append_option(cell);
-    }
-    Arc::new(builder.finish())
 }
