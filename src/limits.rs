@@ -11,8 +11,13 @@ pub const TOKEN_JSON_DEPTH_MAX: usize = 32;
 /// Distinct tokens that the verify-once memo holds before it evicts; only tokens that were met again are among them. At
 /// some 5 KB each this is about 650 MB.
 pub const MEMO_TOKENS_MAX: usize = 1 << 17;
+/// Distinct tokens that are taken apart, verified and judged together: many enough to fill the lanes of the signature
+/// check, few enough that they stay in a core's cache until they are judged (some 5 KB each).
+pub const TOKENS_AT_ONCE: usize = 48;
 /// Distinct tokens that a worker finds without asking the memo; it then starts anew.
 pub const FRONT_TOKENS_MAX: usize = 1 << 10;
+/// So many are enough to see whether tokens come again at all; if they do not, the worker starts anew right away.
+pub const FRONT_TOKENS_TRIED: usize = 1 << 8;
 /// Bytes of tokens that it finds so; tokens that the memo is not to hold because of their size are among them.
 pub const FRONT_BYTES_MAX: usize = 64 << 20;
 /// Longest token that the memo remembers, in bytes; a longer one is verified at each use. Entra's largest are some 15 KB,

@@ -10,6 +10,7 @@ use super::exit::EXIT_CODES;
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::path::Path;
 use std::path::PathBuf;
+use tokentrail::rules::Category;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -278,13 +279,36 @@ pub(super) enum FormatsCommand {
     },
 }
 
+/// How the rules are listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum RuleListing {
+    /// For people
+    #[default]
+    Table,
+    /// For programs
+    Json,
+    /// For documents
+    Md,
+}
+
+fn family(name: &str) -> Result<Category, String> {
+    Category::ALL.into_iter().find(|family| family.name() == name).ok_or_else(|| {
+        let names = Category::ALL.map(Category::name).join(", ");
+        format!("no such family; there are {names}")
+    })
+}
+
 /// `rules`
 #[derive(Debug, Subcommand)]
 pub(super) enum RulesCommand {
     /// List the rules
     List {
-        #[command(flatten)]
-        listing: ListingArgs,
+        /// Only this family: form, signature, time, tenant, audience, authorization or behaviour
+        #[arg(long, value_name = "FAMILY", value_parser = family)]
+        family: Option<Category>,
+        /// Print a table, JSON, or Markdown
+        #[arg(long, value_name = "FORMAT", default_value = "table")]
+        format: RuleListing,
     },
     /// Print a rule's manual
     Explain {

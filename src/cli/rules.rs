@@ -1,6 +1,6 @@
 //! `rules`: the catalogue, from the rules themselves.
 
-use super::args::{Listing, RulesCommand, unknown_rule};
+use super::args::{Listing, RuleListing, RulesCommand, unknown_rule};
 use super::console;
 use super::exit::{Failure, Outcome};
 use serde_json::{Value, json};
@@ -14,12 +14,17 @@ use tokentrail::sink::{Align, table};
 /// Runs a command of `rules`.
 pub(super) fn run(command: &RulesCommand) -> Outcome {
     match command {
-        RulesCommand::List { listing } => match listing.format {
-            Listing::Json => {
-                console::print_json(&rules::RULES.iter().map(|rule| described(rule)).collect::<Vec<_>>())
+        RulesCommand::List { family, format } => {
+            let is_listed = |rule: &&&Rule| family.is_none_or(|family| rule.category == family);
+            let listed: Vec<&Rule> = rules::RULES.iter().filter(is_listed).copied().collect();
+            match format {
+                RuleListing::Json => {
+                    console::print_json(&listed.iter().map(|rule| described(rule)).collect::<Vec<_>>())
+                }
+                RuleListing::Table => console::print(&list(&listed)),
+                RuleListing::Md => console::print(&markdown(&listed)),
             }
-            Listing::Table => console::print(&list()),
-        },
+        }
         RulesCommand::Explain { id, listing } => {
             let Some(rule) = rules::find(id) else {
                 return Err(Failure::say(format!("rule {id}: {}", unknown_rule(id))));
@@ -32,9 +37,9 @@ pub(super) fn run(command: &RulesCommand) -> Outcome {
     }
 }
 
-fn list() -> String {
+fn list(rules: &[&Rule]) -> String {
     let headings = ["rule", "category", "accepted", "denied", "lane", "confidence", "what"];
-    let rows: Vec<Vec<String>> = rules::RULES
+    let rows: Vec<Vec<String>> = rules
         .iter()
         .map(|rule| {
             let words = [
@@ -49,6 +54,26 @@ fn list() -> String {
         })
         .collect();
     table(&headings.map(|heading| (heading, Align::Left)), &rows)
+}
+
+/// The list as a Markdown table, a row a rule.
+fn markdown(rules: &[&Rule]) -> String {
+    let mut out = String::from(
+        "| rule | family | accepted | denied | lane | what |\n| --- | --- | --- | --- | --- | --- |\n",
+    );
+    for rule in rules {
+        let _ = writeln!(
+            out,
+            "| `{}` | {} | {} | {} | {} | {} |",
+            rule.id,
+            rule.category.name(),
+            severity(rule.cells.accepted),
+            severity(rule.cells.denied),
+            rule.lane.name(),
+            summary(rule).replace('|', "\\|"),
+        );
+    }
+    out
 }
 
 fn explain(rule: &Rule) -> String {

@@ -10,7 +10,7 @@ use super::{Concluded, Engine, Partial};
 use crate::findings::{CoverageRow, FindingRow, Tables, TokenCells, finding_id, problem_id};
 use crate::policy::Stage;
 use crate::redact::{self, Fingerprint};
-use crate::rules::kit::{CausePart, Judge, Rule};
+use crate::rules::kit::{CausePart, Judge, Rule, Statement};
 use crate::rules::run::{Conclusion, Downgrade, RunFinding};
 use crate::verify::Verdict;
 use serde_json::Value;
@@ -37,6 +37,7 @@ impl Engine {
         for (rule, conclusion) in &conclusions {
             findings.extend(conclusion.findings.iter().map(|finding| run_finding(rule, &partial, finding)));
         }
+        findings.extend(self.archive_findings(&partial));
         if let Some(least) = self.filters.min_severity {
             findings.retain(|finding| finding.severity >= least);
         }
@@ -46,6 +47,28 @@ impl Engine {
         let (tokens, activity) = tables::large(partial, &findings);
         let tables = Tables { findings, problems, tokens, activity, coverage };
         Concluded { tables, totals }
+    }
+
+    /// What the rules say of the key history.
+    fn archive_findings(&self, partial: &Partial) -> Vec<FindingRow> {
+        let rows = |rule: &&'static Rule| {
+            // These rules have one severity, for there is no request that it could depend on.
+            let severity = rule.cells.accepted?;
+            let findings =
+                rule.judge_archive(self.context()).into_iter().map(|Statement { subject, evidence }| {
+                    RunFinding {
+                        subject: Some(subject),
+                        token: None,
+                        gateway: None,
+                        api: None,
+                        severity: evidence.cells.and_then(|cells| cells.accepted).unwrap_or(severity),
+                        evidence,
+                        uses: None,
+                    }
+                });
+            Some(findings.map(|finding| run_finding(rule, partial, &finding)).collect::<Vec<_>>())
+        };
+        self.rules.iter().filter_map(rows).flatten().collect()
     }
 
     fn finding(&self, partial: &Partial, key: &FindingKey, finding: &Finding) -> Option<FindingRow> {

@@ -11,6 +11,7 @@ use crate::record::TokenHit;
 use crate::rules::kit::Check;
 use crate::verify::Memo;
 use hashbrown::HashTable;
+use std::cell::Cell;
 use std::sync::Arc;
 
 /// Tokens with the same end and length that are told apart; further ones are verified at each use, so that nobody can
@@ -25,6 +26,8 @@ pub(super) struct Front {
     slots: Vec<Slot>,
     /// Bytes of the values, about.
     bytes: usize,
+    /// How often a token was found in a slot.
+    found: Cell<usize>,
     /// The memo of the engine that the entries are of.
     memo: Option<Arc<Memo<Arc<Entry>>>>,
 }
@@ -41,14 +44,18 @@ struct Slot {
 }
 
 impl Front {
-    /// Begins a chunk of the engine that the memo belongs to.
+    /// Begins some records of the engine that the memo belongs to; no slot that was given before is to be used again.
     pub(super) fn begin(&mut self, memo: &Arc<Memo<Arc<Entry>>>) {
         let same_engine = self.memo.as_ref().is_some_and(|mine| Arc::ptr_eq(mine, memo));
-        if !same_engine || self.slots.len() > limits::FRONT_TOKENS_MAX || self.bytes > limits::FRONT_BYTES_MAX
-        {
+        let count = self.slots.len();
+        let is_full = count > limits::FRONT_TOKENS_MAX || self.bytes > limits::FRONT_BYTES_MAX;
+        // Tokens that do not come again only push others out of the caches.
+        let is_idle = count > limits::FRONT_TOKENS_TRIED && self.found.get() < count / 16;
+        if !same_engine || is_full || is_idle {
             self.table.clear();
             self.slots.clear();
             self.bytes = 0;
+            self.found.set(0);
             self.memo = Some(Arc::clone(memo));
         }
     }
@@ -67,7 +74,9 @@ impl Front {
                 .get(slot.wrapping_sub(first_new))
                 .is_some_and(|other| other.at_cut == hit.at_cut && other.value == hit.value),
         };
-        self.table.find(index, |(known, slot)| *known == index && same(*slot)).map(|(_, slot)| *slot)
+        let (_, slot) = self.table.find(index, |(known, slot)| *known == index && same(*slot))?;
+        self.found.set(self.found.get() + 1);
+        Some(*slot)
     }
 
     /// A slot for a value that has none.

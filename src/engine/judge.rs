@@ -24,6 +24,7 @@ use crate::verify::Signature;
 use crate::verify::Verdict;
 use hashbrown::hash_map::Entry as MapEntry;
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::net::IpAddr;
 
@@ -253,7 +254,7 @@ impl Engine {
             // A token's claims may quote the other token of the same record; a lone token's claims were cleaned when it
             // was made.
             if facts.record.tokens.len() > 1 {
-                let beside = TokenNames::new(entry, place.secrets(), place.secret_bytes_min, names);
+                let beside = TokenNames::new(entry, || place.secrets(), place.secret_bytes_min, names);
                 summary.texts.keep_least(&beside, names);
             }
             if self.activity {
@@ -454,8 +455,9 @@ fn count_clock(facts: &Facts<'_>, place: &Place<'_>, partial: &mut Partial) {
 fn token_number(facts: &Facts<'_>, entry: &Entry, partial: &mut Partial) -> TokenNumber {
     let fingerprint = facts.token.token.fingerprint;
     partial.tokens.number(fingerprint).unwrap_or_else(|| {
-        let own = Secrets::new(entry.secrets().collect());
-        partial.tokens.push(TokenSummary::new(entry, facts.verdict, &own, &mut partial.names))
+        let own = OnceCell::new();
+        let secrets = || own.get_or_init(|| Secrets::new(entry.secrets().collect()));
+        partial.tokens.push(TokenSummary::new(entry, facts.verdict, secrets, &mut partial.names))
     })
 }
 

@@ -19,6 +19,7 @@ mod places;
 mod problems;
 mod saved;
 mod scan;
+mod systemic;
 mod tables;
 mod tokens;
 mod totals;
@@ -29,6 +30,7 @@ pub use counts::{InputCounts, Rejects};
 pub use lines::Scratch;
 pub use partial::Partial;
 pub use saved::SavedError;
+pub use systemic::Systemic;
 pub use totals::{GatewayTotals, Totals};
 
 use crate::facts::{Context, Facts};

@@ -3,6 +3,7 @@
 use super::distinct;
 use super::places::{Places, index};
 use hashbrown::HashMap;
+use std::borrow::Cow;
 use std::num::NonZeroU32;
 
 /// A text of [`Names`]. Never zero, so that an optional one takes no more room.
@@ -32,6 +33,8 @@ pub(super) struct Names {
     ends: Vec<usize>,
     /// A bit for each text that the redactor leaves as it is.
     clean: Vec<u64>,
+    /// Where a list is packed.
+    packing: String,
     /// Hashes of texts for counting distinct ones, made when first asked for.
     hashes: HashMap<Name, u64>,
 }
@@ -40,9 +43,11 @@ impl Names {
     /// The number of a text; allocates only for a new one.
     pub(super) fn id(&mut self, text: &str) -> Name {
         let hash = self.places.hash(text);
-        if let Some(id) = self.find(hash, text) {
-            return id;
-        }
+        self.find(hash, text).unwrap_or_else(|| self.insert(hash, text))
+    }
+
+    /// Adds a text that is not there yet.
+    fn insert(&mut self, hash: u32, text: &str) -> Name {
         let id = Name::from_place(self.ends.len());
         self.texts.push_str(text);
         self.ends.push(self.texts.len());
@@ -52,15 +57,43 @@ impl Names {
 
     /// The number of a text that is known, and known to be left as it is by the redactor.
     pub(super) fn clean_id(&self, text: &str) -> Option<Name> {
-        self.find(self.places.hash(text), text).filter(|id| {
-            let (word, bit) = (id.at() / 64, id.at() % 64);
-            self.clean.get(word).is_some_and(|bits| bits >> bit & 1 == 1)
-        })
+        self.find(self.places.hash(text), text).filter(|id| self.is_clean(*id))
+    }
+
+    fn is_clean(&self, id: Name) -> bool {
+        let (word, bit) = (id.at() / 64, id.at() % 64);
+        self.clean.get(word).is_some_and(|bits| bits >> bit & 1 == 1)
+    }
+
+    /// The number of a text as the redactor leaves it; one that it was seen to leave as it is, it does not get again.
+    pub(super) fn id_of_redacted<'t>(
+        &mut self,
+        text: &'t str,
+        redact: impl FnOnce() -> Cow<'t, str>,
+    ) -> Name {
+        let hash = self.places.hash(text);
+        let known = self.find(hash, text);
+        if let Some(id) = known.filter(|id| self.is_clean(*id)) {
+            return id;
+        }
+        match redact() {
+            Cow::Borrowed(whole) if whole.len() == text.len() => {
+                let id = known.unwrap_or_else(|| self.insert(hash, text));
+                self.mark_clean(id);
+                id
+            }
+            other => self.id(&other),
+        }
     }
 
     /// The number of a text that the redactor was seen to leave as it is.
     pub(super) fn id_of_clean(&mut self, text: &str) -> Name {
         let id = self.id(text);
+        self.mark_clean(id);
+        id
+    }
+
+    fn mark_clean(&mut self, id: Name) {
         let (word, bit) = (id.at() / 64, id.at() % 64);
         if self.clean.len() <= word {
             self.clean.resize(word + 1, 0);
@@ -68,7 +101,6 @@ impl Names {
         if let Some(bits) = self.clean.get_mut(word) {
             *bits |= 1 << bit;
         }
-        id
     }
 
     fn find(&self, hash: u32, text: &str) -> Option<Name> {
@@ -79,6 +111,16 @@ impl Names {
     /// The text of a number.
     pub(super) fn text(&self, id: Name) -> &str {
         text_of(&self.texts, &self.ends, id)
+    }
+
+    /// The number of a list of texts, packed into one.
+    pub(super) fn list<'t>(&mut self, items: impl Iterator<Item = Cow<'t, str>>) -> Name {
+        let mut packing = std::mem::take(&mut self.packing);
+        packing.clear();
+        pack(items, &mut packing);
+        let id = self.id(&packing);
+        self.packing = packing;
+        id
     }
 
     /// The hash of a text that counts distinct ones.
@@ -128,13 +170,12 @@ impl Translation {
 }
 
 /// Some texts as one, each behind its length (`5:alpha4:beta`), so that a list is a name like any other.
-pub(super) fn packed<'t>(texts: impl Iterator<Item = std::borrow::Cow<'t, str>>) -> String {
-    texts.fold(String::with_capacity(64), |mut out, text| {
-        push_number(text.len(), &mut out);
+fn pack<'t>(texts: impl Iterator<Item = Cow<'t, str>>, out: &mut String) {
+    for text in texts {
+        push_number(text.len(), out);
         out.push(':');
         out.push_str(&text);
-        out
-    })
+    }
 }
 
 /// Appends decimal digits; the formatter of the standard library takes ten times as long.
@@ -145,7 +186,7 @@ fn push_number(number: usize, out: &mut String) {
     out.push(u8::try_from(number % 10).map_or('0', |digit| char::from(b'0' + digit)));
 }
 
-/// The texts of [`packed`].
+/// The texts of a packed list.
 pub(super) fn unpacked(mut packed: &str) -> impl Iterator<Item = &str> {
     std::iter::from_fn(move || {
         let (length, rest) = packed.split_once(':')?;
@@ -181,8 +222,9 @@ mod tests {
     #[test]
     fn lists_are_packed_and_unpacked() {
         for list in [&[][..], &[""], &["a", "7:b", "\u{e9}:"]] {
-            let text = packed(list.iter().map(|text| (*text).into()));
-            assert_eq!(unpacked(&text).collect::<Vec<_>>(), list);
+            let mut names = Names::default();
+            let id = names.list(list.iter().map(|text| (*text).into()));
+            assert_eq!(unpacked(names.text(id)).collect::<Vec<_>>(), list);
         }
     }
 }

@@ -61,10 +61,10 @@ fn first(a: &FindingRow, b: &FindingRow) -> Ordering {
         .then_with(|| a.finding_id.cmp(&b.finding_id))
 }
 
-type Identity<'f> = (Option<&'f str>, &'f str, Option<&'f str>);
+pub(super) type Identity<'f> = (Option<&'f str>, &'f str, Option<&'f str>);
 
-/// (tid, oid), else (tid, sub, aud), because `sub` is pairwise per application (rules.md 1.4).
-fn identity(finding: &FindingRow) -> Option<Identity<'_>> {
+/// Who a finding's token stands for: (tid, oid), else (tid, sub, aud), because `sub` is pairwise per application (rules.md 1.4).
+pub(super) fn identity(finding: &FindingRow) -> Option<Identity<'_>> {
     let token = &finding.token;
     let tid = token.tid.as_deref();
     match (token.oid.as_deref(), token.sub.as_deref()) {

@@ -30,51 +30,65 @@ impl Engine {
         partial: &mut Partial,
         rows: &mut Rows,
     ) {
-        workspace.front.begin(&self.memo);
         let mut slots = std::mem::take(&mut workspace.slots);
-        self.find_slots(scanned, &mut workspace.front, &mut workspace.parser, &mut slots);
         let source = scanned.first().and_then(|scanned| scanned.position.source);
         let seat = super::write::Seat {
             source: source.map(|source| partial.names.id(source)),
             gateway: input.gateway().map(|gateway| partial.names.id(gateway)),
         };
-        let mut next = slots.as_slice();
-        for scanned in scanned {
-            let (mine, rest) = next.split_at(scanned.record.tokens.len().min(next.len()));
-            next = rest;
-            self.judge(input, scanned, seat, (&mut workspace.front, mine), partial, rows);
+        let mut left = scanned;
+        while !left.is_empty() {
+            workspace.front.begin(&self.memo);
+            let count = self.find_slots(left, &mut workspace.front, &mut workspace.parser, &mut slots);
+            let (window, rest) = left.split_at(count);
+            left = rest;
+            let mut next = slots.as_slice();
+            for scanned in window {
+                let (mine, rest) = next.split_at(scanned.record.tokens.len().min(next.len()));
+                next = rest;
+                self.judge(input, scanned, seat, (&mut workspace.front, mine), partial, rows);
+            }
         }
         workspace.slots = slots;
     }
 
-    /// One slot a token of the records, in order. A token is remembered once its verdict is known and it is met again.
+    /// One slot a token of the first records, in order, and how many records these are: as many as do not bring too
+    /// many unknown tokens. A token is remembered once its verdict is known and it is met again.
     fn find_slots(
         &self,
         scanned: &[Scanned<'_>],
         front: &mut Front,
         parser: &mut Parser,
         slots: &mut Vec<usize>,
-    ) {
+    ) -> usize {
         slots.clear();
         let first_new = front.len();
         // The hits of the slots from `first_new` on, one each.
-        let mut new: Vec<&TokenHit<'_>> = Vec::new();
-        for hit in scanned.iter().flat_map(|scanned| scanned.record.tokens) {
-            let index = self.memo.index(hit.value);
-            let known = front.find(index, hit, first_new, &new);
-            if let Some(entry) = known.and_then(|slot| front.share(slot)) {
-                self.remember(index, hit, entry);
+        let mut new: Vec<&TokenHit<'_>> = Vec::with_capacity(limits::TOKENS_AT_ONCE);
+        let mut count = 0;
+        for scanned in scanned {
+            if new.len() >= limits::TOKENS_AT_ONCE {
+                break;
             }
-            slots.push(known.unwrap_or_else(|| {
-                new.push(hit);
-                front.push(index, self.memo.get(index, hit.value, hit.at_cut))
-            }));
+            count += 1;
+            for hit in scanned.record.tokens {
+                let index = self.memo.index(hit.value);
+                let known = front.find(index, hit, first_new, &new);
+                if let Some(entry) = known.and_then(|slot| front.share(slot)) {
+                    self.remember(index, hit, entry);
+                }
+                slots.push(known.unwrap_or_else(|| {
+                    new.push(hit);
+                    front.push(index, self.memo.get(index, hit.value, hit.at_cut))
+                }));
+            }
         }
         let unknown = new.iter().zip(first_new..).filter(|(_, slot)| front.entry(*slot).is_none());
         let unknown: Vec<(&TokenHit<'_>, usize)> = unknown.map(|(hit, slot)| (*hit, slot)).collect();
         if !unknown.is_empty() {
             self.verify(&unknown, front, parser);
         }
+        count
     }
 
     /// Verifies distinct tokens and remembers them.

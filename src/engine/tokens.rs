@@ -2,14 +2,13 @@
 
 use super::distinct::Distinct;
 use super::entry::Entry;
-use super::names::{self, Name, Names, Translation};
+use super::names::{Name, Names, Translation};
 use super::order::{FirstTen, Seen};
 use super::places::{Places, index};
 use crate::limits;
-use crate::redact::{Fingerprint, Secrets};
+use crate::redact::{self, Fingerprint, Secrets};
 use crate::token::{Claims, Kind, Version};
 use crate::verify::Verdict;
-use std::borrow::Cow;
 
 /// A token of a partial by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -87,7 +86,12 @@ pub(super) struct TokenSummary {
 
 impl TokenSummary {
     /// A token that has not been used yet.
-    pub(super) fn new(entry: &Entry, verdict: Verdict, secrets: &Secrets<'_>, names: &mut Names) -> Self {
+    pub(super) fn new<'s>(
+        entry: &Entry,
+        verdict: Verdict,
+        secrets: impl Fn() -> &'s Secrets<'s>,
+        names: &mut Names,
+    ) -> Self {
         let claims = entry.facts.token.claims();
         Self {
             fingerprint: entry.facts.token.fingerprint,
@@ -143,14 +147,14 @@ fn derived(version: Version, kind: Kind, names: &mut Names) -> (Name, Name) {
 }
 
 impl TokenNames {
-    /// The columns of a token.
-    pub(super) fn new(
+    /// The columns of a token. `secrets` are asked for only if a text is not shorter than all of them.
+    pub(super) fn new<'s>(
         entry: &Entry,
-        secrets: &Secrets<'_>,
+        secrets: impl Fn() -> &'s Secrets<'s>,
         secret_bytes_min: usize,
         names: &mut Names,
     ) -> Self {
-        let mut cell = |text: Option<&str>| Some(written(text?, secret_bytes_min, secrets, names));
+        let mut cell = |text: Option<&str>| Some(written(text?, secret_bytes_min, &secrets, names));
         let mut columns = Self::default();
         let facts = &entry.facts;
         if let Some(header) = facts.header() {
@@ -167,8 +171,13 @@ impl TokenNames {
             columns.client_id = cell(claims.client_id.as_deref());
             columns.uti = cell(claims.uti);
             columns.sid = cell(claims.sid);
-            columns.scp = claims.scp.as_deref().map(|items| list(items, secrets, names));
-            columns.roles = claims.roles.as_deref().map(|items| list(items, secrets, names));
+            let mut list = |items: &[&str]| {
+                names.list(items.iter().take(limits::LIST_ITEMS_MAX).map(|item| {
+                    if item.len() < secret_bytes_min { redact::cell(item, &[]) } else { secrets().cell(item) }
+                }))
+            };
+            columns.scp = claims.scp.as_deref().map(&mut list);
+            columns.roles = claims.roles.as_deref().map(list);
         }
         columns
     }
@@ -200,21 +209,17 @@ impl TokenNames {
 }
 
 /// A text as it may be written. One that no secret can stand in is looked at once.
-pub(super) fn written(text: &str, secret_bytes_min: usize, secrets: &Secrets<'_>, names: &mut Names) -> Name {
-    let may_hold_a_secret = text.len() >= secret_bytes_min;
-    if !may_hold_a_secret && let Some(id) = names.clean_id(text) {
-        return id;
+pub(super) fn written<'s>(
+    text: &str,
+    secret_bytes_min: usize,
+    secrets: impl Fn() -> &'s Secrets<'s>,
+    names: &mut Names,
+) -> Name {
+    if text.len() < secret_bytes_min {
+        names.id_of_redacted(text, || redact::cell(text, &[]))
+    } else {
+        names.id(&secrets().cell(text))
     }
-    match secrets.cell(text) {
-        Cow::Borrowed(whole) if !may_hold_a_secret && whole.len() == text.len() => names.id_of_clean(text),
-        cell => names.id(&cell),
-    }
-}
-
-fn list(items: &[&str], secrets: &Secrets<'_>, names: &mut Names) -> Name {
-    let items = items.iter().take(limits::LIST_ITEMS_MAX).map(|item| secrets.cell(item));
-    let packed = names::packed(items);
-    names.id(&packed)
 }
 
 /// The tokens by number, and their numbers by fingerprint.

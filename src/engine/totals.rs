@@ -1,6 +1,6 @@
 //! What a run as a whole found out, beside the tables.
 
-use super::{Engine, InputCounts, Partial};
+use super::{Engine, InputCounts, Partial, Systemic, systemic};
 use crate::findings::{FindingRow, ProblemRow};
 use crate::policy::Gateway;
 use crate::rules::Severity;
@@ -34,6 +34,8 @@ pub struct Totals {
     pub findings: BTreeMap<String, BTreeMap<&'static str, u64>>,
     /// Problems by rule and severity.
     pub problems: BTreeMap<String, BTreeMap<&'static str, u64>>,
+    /// Rules that fire nearly everywhere at one API, by rule and API.
+    pub systemic: Vec<Systemic>,
     /// Highest severity among findings that count for `--fail-on` (neither accepted nor in an `observe` api).
     pub worst: Option<Severity>,
 }
@@ -69,6 +71,7 @@ impl Totals {
             distinct_tokens: u64::try_from(partial.tokens.len()).unwrap_or(u64::MAX),
             uncovered: partial.uncovered,
             gateways: gateways(engine, partial),
+            systemic: systemic::systemic(partial, findings),
             ..Self::default()
         };
         partial.not_evaluable.each(|rule, reason, uses| {

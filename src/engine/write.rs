@@ -108,12 +108,7 @@ impl<'a> Place<'a> {
 
     /// The number of a text as it may be written.
     pub(super) fn name(&self, text: &str, names: &mut Names) -> Name {
-        if text.len() < self.secret_bytes_min
-            && let Some(id) = names.clean_id(text)
-        {
-            return id;
-        }
-        tokens::written(text, self.secret_bytes_min, self.secrets(), names)
+        tokens::written(text, self.secret_bytes_min, || self.secrets(), names)
     }
 
     /// The texts of the record's tokens that must not stand in any cell.

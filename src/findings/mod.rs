@@ -2,10 +2,12 @@
 
 mod batch;
 mod id;
+mod rank;
 mod rows;
 mod schema;
 
 pub use id::{finding_id, problem_id};
+pub use rank::ranked;
 pub use rows::{CoverageRow, FindingRow, OccurrenceRow, ProblemRow, RejectRow, TokenCells};
 pub use schema::{Table, schema_of};
 

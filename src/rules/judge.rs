@@ -1,6 +1,6 @@
 //! When a rule speaks: what it needs, where it is silent, and how severe its finding is.
 
-use super::kit::{Category, Check, Evidence, Judge, Need, Reason, Rule, Severity};
+use super::kit::{Category, Check, Evidence, Judge, Need, Reason, Rule, Severity, Statement};
 use crate::facts::{Context, Facts, JudgedTime, Outcome, Pairing, TokenFacts};
 use crate::policy::{ApiSettings, Auth, Policy};
 use crate::record::TimeIs;
@@ -125,7 +125,9 @@ impl Rule {
             return Check::Quiet;
         }
         let check = match self.judge {
-            Judge::Token(_) | Judge::Run(_) => return self.judge_token(facts.token, facts.context),
+            Judge::Token(_) | Judge::Run(_) | Judge::Archive(_) => {
+                return self.judge_token(facts.token, facts.context);
+            }
             Judge::Api(_) => return self.judge_pairing(&facts.pairing()),
             Judge::Use(check) => check,
         };
@@ -134,6 +136,14 @@ impl Rule {
         match self.needs.iter().find_map(lacking) {
             Some(reason) => Check::NotEvaluable(reason),
             None => check(facts),
+        }
+    }
+
+    /// Judges the key history, for rules of [`Judge::Archive`]; nothing for every other rule and without a history.
+    pub fn judge_archive(&self, context: Context<'_>) -> Vec<Statement> {
+        match (self.judge, context.keys) {
+            (Judge::Archive(check), Some(keys)) => check(keys),
+            _ => Vec::new(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a rule is made of.
 
 use crate::facts::{Context, Facts, Outcome, Pairing, TokenFacts};
+use crate::keys::KeyHistory;
 use serde_json::Value;
 
 /// Families of the catalogue (rules.md section 2).
@@ -23,6 +24,17 @@ pub enum Category {
 }
 
 impl Category {
+    /// Every family, in the catalogue's order.
+    pub const ALL: [Self; 7] = [
+        Self::Form,
+        Self::Signature,
+        Self::Time,
+        Self::Tenant,
+        Self::Audience,
+        Self::Authorization,
+        Self::Behaviour,
+    ];
+
     /// The text of the `category` column.
     pub fn name(self) -> &'static str {
         match self {
@@ -347,6 +359,15 @@ impl Check {
     }
 }
 
+/// What a rule says about something that is no token.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Statement {
+    /// What it is about (`kid:…`, `source:…`); one statement a subject.
+    pub subject: String,
+    /// The evidence.
+    pub evidence: Evidence,
+}
+
 /// What a rule looks at.
 #[derive(Clone, Copy)]
 pub enum Judge {
@@ -358,6 +379,8 @@ pub enum Judge {
     Use(fn(&Facts<'_>) -> Check),
     /// Many uses: observes, merges, concludes.
     Run(&'static dyn super::run::RunRule),
+    /// The key history alone, whatever the log holds: runs once a run, and speaks about subjects.
+    Archive(fn(&KeyHistory) -> Vec<Statement>),
 }
 
 /// One rule of the catalogue: everything about it in one value.

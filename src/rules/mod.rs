@@ -3,6 +3,7 @@
 pub mod kit;
 pub mod run;
 
+mod archive;
 mod audience;
 mod authorization;
 mod behaviour;

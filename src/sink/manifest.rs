@@ -4,10 +4,11 @@
 //! `started_at`, `ended_at` (RFC 3339, UTC); `exit_code`; `completeness` (`status`: `complete` or `partial`; `sentence`); `result_digest` (see [`crate::sink::digest`]); `policy`, `keys`, `formats`, `watch` (files with their
 //! `sha256`); `filters`; `counts` (all inputs together); `inputs`; `gateways`; `rules` (`run`, `skipped`: rule to missing
 //! input, `not_evaluable`: rule to reason to records); `verdicts` (`uses`, `tokens`: verdict to number);
-//! `distinct_tokens`; `findings`, `problems` (rule to severity to number); `uncovered`; `ambiguous` (api to records);
+//! `distinct_tokens`; `findings`, `problems` (rule to severity to number); `systemic` (`rule`, `api`, `tokens`, `of_tokens`,
+//! `identities`: rules that fire on a fifth of an API's tokens or more); `uncovered`; `ambiguous` (api to records);
 //! `output` (`files` with `name`, `table`, `rows`, `bytes`, `sha256`; `occurrences_not_written`). Times are UTC.
 
-use crate::engine::{Filters, Totals};
+use crate::engine::{Filters, Systemic, Totals};
 use crate::pipeline::Outcome;
 use crate::policy::Gateway;
 use crate::redact;
@@ -193,9 +194,34 @@ pub struct Manifest {
     pub distinct_tokens: u64,
     pub findings: BTreeMap<String, BTreeMap<&'static str, u64>>,
     pub problems: BTreeMap<String, BTreeMap<&'static str, u64>>,
+    pub systemic: Vec<SystemicReport>,
     pub uncovered: u64,
     pub ambiguous: BTreeMap<Text, u64>,
     pub output: Written,
+}
+
+/// A rule that fires nearly everywhere at one API.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the members of run.json are listed above")]
+pub struct SystemicReport {
+    pub rule: String,
+    pub api: Text,
+    pub tokens: u64,
+    pub of_tokens: u64,
+    pub identities: u64,
+}
+
+impl From<&Systemic> for SystemicReport {
+    fn from(systemic: &Systemic) -> Self {
+        let Systemic { rule, api, tokens, of_tokens, identities } = systemic;
+        Self {
+            rule: rule.clone(),
+            api: Text::from(api),
+            tokens: *tokens,
+            of_tokens: *of_tokens,
+            identities: *identities,
+        }
+    }
 }
 
 impl Manifest {
@@ -228,6 +254,7 @@ impl Manifest {
             distinct_tokens: totals.distinct_tokens,
             findings: totals.findings.clone(),
             problems: totals.problems.clone(),
+            systemic: totals.systemic.iter().map(SystemicReport::from).collect(),
             uncovered: totals.uncovered,
             ambiguous: totals.ambiguous.iter().map(|(api, records)| (Text::from(api), *records)).collect(),
             output,

@@ -15,7 +15,7 @@ pub use completeness::Completeness;
 pub use input::{Counts, Input, InputFormat, RejectCounts, TokenCounts};
 pub use manifest::{
     Expectation, FilterReport, GatewayReport, Given, HashedFile, KeyArchive, Manifest, RuleReport,
-    SCHEMA_VERSION, Text, Tool, Verdicts, Written,
+    SCHEMA_VERSION, SystemicReport, Text, Tool, Verdicts, Written,
 };
 pub use output::{MANIFEST, OutputDir, OutputError, Published};
 pub use parquet::{TableFile, TableWriter, file_name};

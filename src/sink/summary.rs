@@ -1,9 +1,9 @@
 //! The summary on standard error: first what makes the result worth less than it seems, then what was found.
 
-use crate::findings::ProblemRow;
+use crate::findings::{ProblemRow, ranked};
 use crate::rules::Severity;
 use crate::sink::input::Input;
-use crate::sink::manifest::Manifest;
+use crate::sink::manifest::{Manifest, SystemicReport};
 use crate::sink::text::{Align, counted, grouped, table, visible};
 use crate::verify::Verdict;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,7 +35,7 @@ pub fn summary(manifest: &Manifest, problems: &[ProblemRow], view: View<'_>) -> 
     out.push_str(&read(manifest));
     out.push_str(&tokens(manifest));
     out.push_str(&findings(manifest, view));
-    out.push_str(&problem_lines(problems, view));
+    out.push_str(&problem_lines(manifest, problems, view));
     out.push_str(&not_looked_at(manifest));
     if let Some(place) = view.place {
         out.push_str(&where_it_lies(manifest, place));
@@ -211,16 +211,34 @@ fn findings(manifest: &Manifest, view: View<'_>) -> String {
     format!("\nFindings\n{}", indented(&painted.join("\n")))
 }
 
-/// The worst problems, one line each and one for its cause.
-fn problem_lines(problems: &[ProblemRow], view: View<'_>) -> String {
-    let mut worst: Vec<&ProblemRow> =
-        problems.iter().filter(|problem| problem.accepted_by.is_none()).collect();
-    worst.sort_by_key(|problem| (std::cmp::Reverse((problem.severity, problem.count)), &problem.problem_id));
-    if worst.is_empty() {
+/// The problems that want a look first, one line each and one for its cause. A rule that fires nearly everywhere at an API
+/// is one of them, in the place of its first problem.
+fn problem_lines(manifest: &Manifest, problems: &[ProblemRow], view: View<'_>) -> String {
+    let mut shown = BTreeSet::new();
+    let is_first = |problem: &&ProblemRow| {
+        systemic_of(manifest, problem).is_none_or(|systemic| shown.insert((&systemic.rule, &systemic.api)))
+    };
+    let open = problems.iter().filter(|problem| problem.accepted_by.is_none());
+    let first: Vec<&ProblemRow> = ranked(open).into_iter().filter(is_first).collect();
+    if first.is_empty() {
         return String::new();
     }
     let mut out = String::from("\nLook at these problems first\n");
-    for problem in worst.iter().take(LISTED) {
+    for problem in first.iter().take(LISTED) {
+        let severity =
+            paint(view, colour_of(problem.severity.name()), &format!("{:<8}", problem.severity.name()));
+        if let Some(systemic) = systemic_of(manifest, problem) {
+            let _ = writeln!(
+                out,
+                "  {severity}  {}  {}  everywhere: {} of {}, {} identities",
+                visible(&systemic.rule),
+                visible(systemic.api.as_str()),
+                grouped(systemic.tokens),
+                counted(systemic.of_tokens, "token"),
+                grouped(systemic.identities),
+            );
+            continue;
+        }
         let outcome = problem.outcome.map_or("", crate::facts::Outcome::name);
         let api = problem.api.as_deref().unwrap_or("(no api)");
         let place =
@@ -230,16 +248,22 @@ fn problem_lines(problems: &[ProblemRow], view: View<'_>) -> String {
             counted(u64::try_from(problem.count).unwrap_or(0), "request"),
             counted(u64::try_from(problem.tokens).unwrap_or(0), "token"),
         );
-        let severity =
-            paint(view, colour_of(problem.severity.name()), &format!("{:<8}", problem.severity.name()));
         let _ =
             writeln!(out, "  {severity}  {}  {}  {outcome}  {size}", visible(&problem.rule), visible(&place));
         if !problem.cause.is_empty() {
             let _ = writeln!(out, "            {}", visible(&problem.cause));
         }
     }
-    out.push_str(&indented(&more(worst.len(), "problem", "problems.parquet")));
+    out.push_str(&indented(&more(first.len(), "problem", "problems.parquet")));
     out
+}
+
+/// What a problem is a part of.
+fn systemic_of<'m>(manifest: &'m Manifest, problem: &ProblemRow) -> Option<&'m SystemicReport> {
+    let is_part = |systemic: &&SystemicReport| {
+        systemic.rule == problem.rule && problem.api.as_deref() == Some(systemic.api.as_str())
+    };
+    manifest.systemic.iter().find(is_part)
 }
 
 fn not_looked_at(manifest: &Manifest) -> String {
@@ -407,6 +431,18 @@ mod tests {
         let text = summary(&manifest(present), &problems, PLAIN);
         assert!(text.find("bad-one").unwrap() < text.find("low-one").unwrap(), "{text}");
         assert!(!text.contains('\u{1b}'), "{text:?}");
+        let everywhere = SystemicReport {
+            rule: "low-one".to_owned(),
+            api: "orders".into(),
+            tokens: 40,
+            of_tokens: 100,
+            identities: 30,
+        };
+        let same = ProblemRow { problem_id: "another".to_owned(), ..problems[0].clone() };
+        let manifest_of_many = Manifest { systemic: vec![everywhere], ..manifest(present) };
+        let text = summary(&manifest_of_many, &[problems[0].clone(), same], PLAIN);
+        assert_eq!(text.matches("low-one").count(), 1, "{text}");
+        assert!(text.contains("low-one  orders  everywhere: 40 of 100 tokens, 30 identities"), "{text}");
         let coloured =
             summary(&manifest(InputCounts::default()), &problems, View { colour: true, place: None });
         assert!(coloured.contains("\u{1b}[1;31mcritical"), "{coloured:?}");

@@ -25,4 +25,5 @@ mod rules;
 mod run_rules;
 mod second_judge;
 mod secrets;
+mod systemic;
 mod tidy;

@@ -27,16 +27,19 @@ pub(crate) fn testdata(path: &str) -> PathBuf {
 pub(crate) struct SigningKey<'a>(pub(crate) &'a str);
 
 impl SigningKey<'_> {
-    fn pkcs8(self) -> Vec<u8> {
-        let file = match self.0 {
+    fn file(self) -> &'static str {
+        match self.0 {
             "rsa-a" => "test-only-rsa2048-a.pk8",
             "rsa-b" => "test-only-rsa2048-b.pk8",
             "p256" => "test-only-p256.pk8",
             "p384" => "test-only-p384.pk8",
             "ed25519" => "test-only-ed25519.pk8",
             other => panic!("no key is called {other}"),
-        };
-        fs::read(testdata("keys").join(file)).unwrap()
+        }
+    }
+
+    fn pkcs8(self) -> Vec<u8> {
+        fs::read(testdata("keys").join(self.file())).unwrap()
     }
 
     fn rsa(self) -> signature::RsaKeyPair {
@@ -306,12 +309,25 @@ pub(crate) struct KeySpec {
     pub(crate) x5t: Option<String>,
     /// `issuer`
     pub(crate) issuer: Option<String>,
+    /// Name of a [`SigningKey`] whose certificate stands in `x5c`.
+    pub(crate) certificate: Option<String>,
+    /// Further members of the JWK, or other values of its members.
+    #[serde(default)]
+    pub(crate) members: toml::Table,
 }
 
 impl KeySpec {
     fn jwk(&self) -> Value {
         let mut jwk = SigningKey(&self.key).jwk();
         jwk["kid"] = self.kid.as_str().into();
+        if let Some(name) = &self.certificate {
+            let der =
+                fs::read(testdata("keys").join(SigningKey(name).file().replace(".pk8", ".crt"))).unwrap();
+            jwk["x5c"] = serde_json::json!([base64_simd::STANDARD.encode_to_string(der)]);
+        }
+        for (name, value) in &self.members {
+            jwk[name] = serde_json::to_value(value).unwrap();
+        }
         for (name, value) in [("x5t", &self.x5t), ("issuer", &self.issuer)] {
             if let Some(value) = value {
                 jwk[name] = value.as_str().into();

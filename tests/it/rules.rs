@@ -301,6 +301,12 @@ fn say(rule: &Rule, facts: &Facts<'_>) -> Said {
         said.reason = Some(input);
         return said;
     }
+    if let Some(statement) = rule.judge_archive(facts.context).into_iter().next() {
+        said.expect = Expect::Fires;
+        said.severity = rule.cells.accepted.map(rules::Severity::name);
+        said.confidence = Some(rule.confidence.name());
+        said.evidence = statement.evidence.fact("subject", statement.subject);
+    }
     match rule.judge_use(facts) {
         Check::Quiet => {}
         Check::NotEvaluable(reason) => {

@@ -260,7 +260,7 @@ mod tests {
             "{\"a\":\t1}",
             "",
             r#"{"a":"b" "c"}"#,
-            r#"{a:1}"#,
+            r"{a:1}",
         ] {
             let (is_flat, [one, other]) = both(text);
             assert!(!is_flat, "{text}");

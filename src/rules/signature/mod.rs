@@ -1,9 +1,16 @@
 //! Family B: signature and key history.
 
 pub(super) mod key_before_publish;
+pub(super) mod key_cert_mismatch;
 pub(super) mod key_compromised;
+pub(super) mod key_duplicate_kid;
+pub(super) mod key_issuer_absent;
 pub(super) mod key_issuer_mismatch;
+pub(super) mod key_material_changed;
 pub(super) mod key_retired_at_iat;
+pub(super) mod key_symmetric_published;
+pub(super) mod key_thumbprint_mismatch;
+pub(super) mod keyset_shrunk;
 pub(super) mod kid_unknown;
 pub(super) mod sig_invalid;
 
