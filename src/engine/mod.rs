@@ -19,6 +19,7 @@ mod places;
 mod problems;
 mod saved;
 mod scan;
+mod segments;
 mod systemic;
 mod tables;
 mod tokens;

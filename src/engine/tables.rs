@@ -2,10 +2,9 @@
 //! written: ten million of them as structs would not fit.
 
 use super::Partial;
-use super::activity::Activity;
+use super::activity::{Activity, ActivityRow};
 use super::columns::{ActivityColumns, TokenColumns};
 use super::names::Names;
-use super::places::index;
 use super::tokens::{TokenNumber, Tokens};
 use crate::findings::{FindingRow, LargeTable, Table, schema_of};
 use crate::redact::Fingerprint;
@@ -29,10 +28,7 @@ struct Held {
 pub(super) fn large(partial: Partial, findings: &[FindingRow]) -> (Box<dyn LargeTable>, Box<dyn LargeTable>) {
     let Partial { names, tokens, activity, .. } = partial;
     let held = Held { names, tokens, activity };
-    let mut order: Vec<TokenNumber> =
-        (0..held.tokens.len()).filter_map(|at| u32::try_from(at).ok()).map(TokenNumber).collect();
-    let fingerprint = |number: &TokenNumber| held.tokens.get(*number).map(|token| token.fingerprint);
-    order.sort_unstable_by_key(fingerprint);
+    let order = token_order(&held.tokens);
     let rows = activity_order(&held, &order);
     let mut rules: HashMap<Fingerprint, Vec<&'static str>> = HashMap::new();
     for finding in findings {
@@ -49,6 +45,21 @@ pub(super) fn large(partial: Partial, findings: &[FindingRow]) -> (Box<dyn Large
     (Box::new(TokenTable { held, order, rules }), Box::new(activity))
 }
 
+/// By fingerprint. Their beginnings lie with the numbers, so that sorting looks at tokens only where these are the same.
+fn token_order(tokens: &Tokens) -> Vec<TokenNumber> {
+    let fingerprint = |number: TokenNumber| tokens.get(number).map(|token| token.fingerprint);
+    let mut order: Vec<(u64, TokenNumber)> = tokens
+        .summaries()
+        .zip(0..)
+        .map(|(token, number)| {
+            let [a, b, c, d, e, f, g, h, ..] = token.fingerprint.0;
+            (u64::from_be_bytes([a, b, c, d, e, f, g, h]), TokenNumber(number))
+        })
+        .collect();
+    order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| fingerprint(a.1).cmp(&fingerprint(b.1))));
+    order.into_iter().map(|(_, number)| number).collect()
+}
+
 /// hour, token, gateway, api, address, outcome; nulls first.
 fn activity_order(held: &Held, tokens: &[TokenNumber]) -> Vec<u32> {
     let mut ranks = vec![0_u32; tokens.len()];
@@ -63,7 +74,7 @@ fn activity_order(held: &Held, tokens: &[TokenNumber]) -> Vec<u32> {
         .map(|(at, row)| (row.key.hour(), ranks.get(row.key.token.at()).copied().unwrap_or_default(), at))
         .collect();
     let rest = |at: u32| {
-        let row = usize::try_from(at).ok().and_then(|at| held.activity.rows().get(at))?;
+        let row = held.activity.row(at)?;
         let texts = [row.key.gateway, row.key.api, row.key.client_ip].map(|name| names.optional(name));
         Some((texts, row.key.outcome))
     };
@@ -128,13 +139,18 @@ impl LargeTable for ActivityTable {
     }
 
     fn batch(&self, rows: Range<usize>) -> Result<RecordBatch, ArrowError> {
-        let all = self.held.activity.rows();
         let places = clamped(&self.order, rows);
         let mut columns = ActivityColumns::new(places.len());
-        for row in places.iter().filter_map(|at| all.get(index(*at))) {
-            if let Some(token) = self.held.tokens.get(row.key.token) {
-                columns.push(row, token.fingerprint, &self.held.names);
-            }
+        // Copied first, and nothing else done meanwhile: the processor waits for several at once then.
+        let found: Vec<(ActivityRow, Fingerprint)> = places
+            .iter()
+            .filter_map(|at| {
+                let row = self.held.activity.row(*at)?;
+                Some((*row, self.held.tokens.get(row.key.token)?.fingerprint))
+            })
+            .collect();
+        for (row, fingerprint) in &found {
+            columns.push(row, *fingerprint, &self.held.names);
         }
         RecordBatch::try_new(schema_of(Table::Activity), columns.finish())
     }
