@@ -54,7 +54,12 @@ impl TokenColumns {
     }
 
     /// Adds a token and the rules that fired for it.
-    pub(super) fn push(&mut self, token: &TokenSummary, names: &Names, rules: &[&'static str]) {
+    pub(super) fn push(
+        &mut self,
+        token: &TokenSummary,
+        names: &Names,
+        rules: &[(Fingerprint, &'static str)],
+    ) {
         self.fingerprint.push(token.fingerprint);
         self.verdict.append_value(token.verdict.name());
         let of = &token.texts;
@@ -75,7 +80,7 @@ impl TokenColumns {
         }
         token.hosts.each(|_, host| self.hosts.values().append_value(names.text(host)));
         self.hosts.append(true);
-        for rule in rules {
+        for (_, rule) in rules {
             self.rules.values().append_value(rule);
         }
         self.rules.append(true);

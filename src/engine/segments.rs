@@ -150,7 +150,9 @@ mod tests {
         let some = (0..40_000).map(|number| format!("text {number}"));
         let all: Vec<String> = some.clone().chain([String::new(), long]).chain(some).collect();
         let mut texts = Texts::default();
-        all.iter().for_each(|text| texts.push(text));
+        for text in &all {
+            texts.push(text);
+        }
         assert!(texts.blocks.len() > 3);
         assert!(all.iter().enumerate().all(|(at, text)| texts.get(at) == Some(text.as_str())));
         assert_eq!((texts.len(), texts.get(all.len())), (all.len(), None));

@@ -5,13 +5,12 @@ use super::Partial;
 use super::activity::{Activity, ActivityRow};
 use super::columns::{ActivityColumns, TokenColumns};
 use super::names::Names;
-use super::tokens::{TokenNumber, Tokens};
+use super::tokens::{TokenNumber, TokenSummary, Tokens};
 use crate::findings::{FindingRow, LargeTable, Table, schema_of};
 use crate::redact::Fingerprint;
 use crate::time::UtcMicros;
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
-use hashbrown::HashMap;
 use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Range;
@@ -30,16 +29,10 @@ pub(super) fn large(partial: Partial, findings: &[FindingRow]) -> (Box<dyn Large
     let held = Held { names, tokens, activity };
     let order = token_order(&held.tokens);
     let rows = activity_order(&held, &order);
-    let mut rules: HashMap<Fingerprint, Vec<&'static str>> = HashMap::new();
-    for finding in findings {
-        if let Some(token) = finding.token_sha256 {
-            rules.entry(token).or_default().push(finding.rule);
-        }
-    }
-    for fired in rules.values_mut() {
-        fired.sort_unstable();
-        fired.dedup();
-    }
+    let of_token = |finding: &FindingRow| Some((finding.token_sha256?, finding.rule));
+    let mut rules: Vec<(Fingerprint, &'static str)> = findings.iter().filter_map(of_token).collect();
+    rules.sort_unstable();
+    rules.dedup();
     let held = Arc::new(held);
     let activity = ActivityTable { held: Arc::clone(&held), order: rows };
     (Box::new(TokenTable { held, order, rules }), Box::new(activity))
@@ -52,8 +45,8 @@ fn token_order(tokens: &Tokens) -> Vec<TokenNumber> {
         .summaries()
         .zip(0..)
         .map(|(token, number)| {
-            let [a, b, c, d, e, f, g, h, ..] = token.fingerprint.0;
-            (u64::from_be_bytes([a, b, c, d, e, f, g, h]), TokenNumber(number))
+            let beginning = token.fingerprint.0.first_chunk().copied().unwrap_or_default();
+            (u64::from_be_bytes(beginning), TokenNumber(number))
         })
         .collect();
     order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| fingerprint(a.1).cmp(&fingerprint(b.1))));
@@ -88,8 +81,8 @@ fn activity_order(held: &Held, tokens: &[TokenNumber]) -> Vec<u32> {
 struct TokenTable {
     held: Arc<Held>,
     order: Vec<TokenNumber>,
-    /// Rules that fired, sorted.
-    rules: HashMap<Fingerprint, Vec<&'static str>>,
+    /// Tokens and rules that fired for them, sorted.
+    rules: Vec<(Fingerprint, &'static str)>,
 }
 
 struct ActivityTable {
@@ -121,9 +114,23 @@ impl LargeTable for TokenTable {
     fn batch(&self, rows: Range<usize>) -> Result<RecordBatch, ArrowError> {
         let numbers = clamped(&self.order, rows);
         let mut columns = TokenColumns::new(numbers.len());
-        for token in numbers.iter().filter_map(|number| self.held.tokens.get(*number)) {
-            let rules = self.rules.get(&token.fingerprint);
-            columns.push(token, &self.held.names, rules.map(Vec::as_slice).unwrap_or_default());
+        // Looked up first, as below.
+        let found: Vec<(&TokenSummary, Fingerprint)> = numbers
+            .iter()
+            .filter_map(|number| self.held.tokens.get(*number))
+            .map(|token| (token, token.fingerprint))
+            .collect();
+        let first = found.first().map(|(_, fingerprint)| *fingerprint);
+        let passed = self.rules.partition_point(|(token, _)| Some(*token) < first);
+        let mut rules = self.rules.get(passed..).unwrap_or_default();
+        for (token, fingerprint) in found {
+            // Both are in the order of fingerprints.
+            let passed = rules.iter().take_while(|(token, _)| *token < fingerprint).count();
+            rules = rules.get(passed..).unwrap_or_default();
+            let fired = rules.iter().take_while(|(token, _)| *token == fingerprint).count();
+            let (mine, others) = rules.split_at_checked(fired).unwrap_or_default();
+            columns.push(token, &self.held.names, mine);
+            rules = others;
         }
         RecordBatch::try_new(schema_of(Table::Tokens), columns.finish())
     }
