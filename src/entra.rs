@@ -32,6 +32,15 @@ impl Cloud {
         }
     }
 
+    /// Host of the v1 issuer.
+    pub fn v1_host(self) -> &'static str {
+        match self {
+            Self::China => "sts.chinacloudapi.cn",
+            Self::Germany => "sts.microsoftonline.de",
+            Self::Global | Self::UsGovernment => "sts.windows.net",
+        }
+    }
+
     /// Host of the v2 issuer, where the cloud has one.
     pub fn v2_host(self) -> Option<&'static str> {
         match self {
@@ -84,6 +93,31 @@ const V2_HOSTS: &[(&str, &[Cloud])] = &[
     ("login.partner.microsoftonline.cn", &[Cloud::China]),
     ("login.microsoftonline.de", &[Cloud::Germany]),
 ];
+
+/// Ends of hosts that Azure gives to what its customers run, with their clouds (Microsoft's pages on endpoints of Azure
+/// Government and of Azure in China).
+const HOSTING: &[(&str, Cloud)] = &[
+    (".azurewebsites.net", Cloud::Global),
+    (".azure-api.net", Cloud::Global),
+    (".azurefd.net", Cloud::Global),
+    (".azurecontainerapps.io", Cloud::Global),
+    (".cloudapp.azure.com", Cloud::Global),
+    (".azurewebsites.us", Cloud::UsGovernment),
+    (".azure-api.us", Cloud::UsGovernment),
+    (".azurefd.us", Cloud::UsGovernment),
+    (".usgovcloudapi.net", Cloud::UsGovernment),
+    (".chinacloudsites.cn", Cloud::China),
+    (".azure-api.cn", Cloud::China),
+    (".chinacloudapi.cn", Cloud::China),
+    (".azurewebsites.de", Cloud::Germany),
+    (".cloudapi.de", Cloud::Germany),
+];
+
+/// The cloud that serves a host, with or without port, where its name tells it.
+pub fn hosting_cloud(host: &str) -> Option<Cloud> {
+    let host = host.split(':').next()?;
+    HOSTING.iter().find(|(end, _)| ends_with(host, end)).map(|(_, cloud)| *cloud)
+}
 
 /// Clouds that a key-serving or issuing host belongs to; `None` for a host that is not Entra's own (B2C and External
 /// ID hosts carry the customer's name and are not in this table).
@@ -144,19 +178,36 @@ pub fn parse_issuer(iss: &str) -> Option<EntraIssuer<'_>> {
     }
     if let Some((name, clouds)) = listed(V2_HOSTS) {
         let version = if path.trim_end_matches('/').ends_with("v2.0") { 2 } else { 1 };
-        return workforce(clouds, version, name != "login.windows.net" && exact(name, "/v2.0"));
+        // Some of these hosts serve keys and issue nothing.
+        let issues = clouds.iter().any(|cloud| cloud.v2_host() == Some(name));
+        return workforce(clouds, version, issues && exact(name, "/v2.0"));
     }
     let clouds: &[Cloud] = &[Cloud::Global];
+    let lower = !host.bytes().any(|byte| byte.is_ascii_uppercase());
     if ends_with(host, ".b2clogin.com") {
         let tenant = if first.eq_ignore_ascii_case("tfp") { segments.next().unwrap_or("") } else { first };
-        let exact = is_guid(tenant) && iss.ends_with("/v2.0/");
+        let exact = lower && is_exact_b2c(iss, host, tenant);
         return Some(EntraIssuer { kind: IssuerKind::B2c, clouds, version: 2, tenant, exact });
     }
     if ends_with(host, ".ciamlogin.com") {
-        let exact = !host.bytes().any(|byte| byte.is_ascii_uppercase()) && exact(host, "/v2.0");
+        let exact = lower && exact(host, "/v2.0");
         return Some(EntraIssuer { kind: IssuerKind::Ciam, clouds, version: 2, tenant: first, exact });
     }
     None
+}
+
+/// True for `https://{host}/{tenant}/v2.0/` and `https://{host}/tfp/{tenant}/{policy}/v2.0/`.
+fn is_exact_b2c(iss: &str, host: &str, tenant: &str) -> bool {
+    let path = iss.strip_prefix("https://").and_then(|rest| rest.strip_prefix(host)?.strip_prefix('/'));
+    let Some(path) = path.filter(|_| is_guid(tenant)) else { return false };
+    match path.strip_prefix("tfp/") {
+        None => path.strip_prefix(tenant) == Some("/v2.0/"),
+        Some(path) => {
+            let policy =
+                path.strip_prefix(tenant).and_then(|rest| rest.strip_prefix('/')?.strip_suffix("/v2.0/"));
+            policy.is_some_and(|policy| !policy.is_empty() && !policy.contains(['/', '?', '#']))
+        }
+    }
 }
 
 /// True for a host that ends so, in any letter case.

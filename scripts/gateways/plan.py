@@ -80,19 +80,28 @@ class Plan:
             value, claims = self.mint("profiles", tenant)
             self.add("profiles", value, principal=f"{tenant}:{claims['oid']}")
         self.add("orders", self.mint("orders")[0], where="query")
-        first, second = self.mint("orders")[0], self.mint("orders")[0]
-        self.add("orders", first, target=f"/v1/items?access_token={second}")
-        # Apache joins repeated headers, Caddy lists them; nginx refuses them, HAProxy keeps the last.
-        if self.gateway in ("apache", "caddy"):
-            both = [b"Bearer " + self.mint("orders")[0].encode() for _ in range(2)]
-            self.requests.append(Request("orders", "/v1/items", 200, both))
         self.requests.append(Request("orders", "/v1/items", 401, [b"Basic dXNlcjpwYXNz"], presence="other-scheme"))
         self.requests.append(Request("orders", "/v1/items", 401, presence="absent"))
         self.requests.append(Request("orders", "/v1/health", 200, presence="absent", agent=b"probe/1.0"))
 
+    def doubled(self):
+        """Two different tokens in one request."""
+        both = [self.mint("orders")[0] for _ in range(2)]
+        self.add_both(both, f"/v1/items?access_token={both[1]}", both[:1])
+        # Apache joins repeated headers, Caddy lists them; nginx refuses them, HAProxy keeps the last.
+        if self.gateway in ("apache", "caddy"):
+            both = [self.mint("orders")[0] for _ in range(2)]
+            self.add_both(both, "/v1/items", both)
+
+    def add_both(self, both, target, headers):
+        planted = [(token, ["token-multiple"]) for token in both]
+        authorization = [b"Bearer " + token.encode() for token in headers]
+        self.requests.append(Request("orders", target, 200, authorization, planted=planted))
+
     def misused(self):
         """Every kind of misuse, with the rules above info that fire for the outcome."""
         now = int(time.time())
+        self.doubled()
         other, _ = self.mint("customers")
         self.add("orders", other, rules=["wrong-aud"], count=3, agent=AWKWARD_AGENT)
         self.add("orders", other, 401)  # wrong-aud is info when refused
@@ -143,7 +152,7 @@ class Plan:
         value, _ = self.mint("orders", mac=b"no key of the issuer", header={"alg": "HS256"})
         self.add("orders", value, rules=["alg-symmetric"])
         value, _ = self.mint("orders", header={"jku": "https://keys.attacker.example/jwks.json"})
-        self.add("orders", value, rules=["hdr-jku"])
+        self.add("orders", value, rules=["hdr-jku", "hdr-unknown"])
         value, _ = self.mint("orders", key=self.issuer.personal)
         self.add("orders", value, rules=["key-issuer-mismatch"])
         value, _ = self.mint("orders", key=self.issuer.old)

@@ -144,6 +144,9 @@ fn need_name(need: Need) -> &'static str {
         Need::Audiences => "audiences of an API (policy)",
         Need::Tenants => "tenants (policy)",
         Need::AuthorizesOn => "authorizes-on of an API (policy)",
+        Need::MaxAuthAge => "max-auth-age (policy)",
+        Need::Clouds => "clouds (policy)",
+        Need::Partners => "partners (policy)",
         Need::CompromisedKeys => "compromised keys (policy)",
     }
 }

@@ -1,5 +1,6 @@
 //! From a merged partial to the tables.
 
+use super::holes;
 use super::names::{Name, Names};
 use super::partial::{Finding, FindingKey};
 use super::problems;
@@ -20,10 +21,16 @@ use std::net::IpAddr;
 impl Engine {
     /// Ends an audit: the tables in their order, and the totals.
     pub fn conclude(&self, mut partial: Partial) -> Concluded {
-        let runs = self.rules.iter().filter(|rule| matches!(rule.judge, Judge::Run(_)));
+        let runs = self.rules.iter().enumerate().filter(|(_, rule)| matches!(rule.judge, Judge::Run(_)));
         let states = std::mem::take(&mut partial.runs);
-        let conclusions: Vec<(&Rule, Conclusion)> =
-            runs.zip(states).map(|(rule, state)| (*rule, state.conclude())).collect();
+        let mut conclusions: Vec<(&Rule, Conclusion)> = Vec::new();
+        for ((at, rule), state) in runs.zip(states) {
+            let conclusion = state.conclude();
+            for (reason, requests) in &conclusion.not_evaluable {
+                partial.not_evaluable.add(at, *reason, *requests);
+            }
+            conclusions.push((rule, conclusion));
+        }
         let downgrades: Vec<&Downgrade> =
             conclusions.iter().flat_map(|(_, conclusion)| &conclusion.downgrades).collect();
         let mut findings: Vec<FindingRow> = partial
@@ -35,9 +42,13 @@ impl Engine {
             downgrade(finding, &downgrades);
         }
         for (rule, conclusion) in &conclusions {
-            findings.extend(conclusion.findings.iter().map(|finding| run_finding(rule, &partial, finding)));
+            let rows = conclusion.findings.iter().map(|finding| run_finding(rule, &partial, finding));
+            findings.extend(rows.map(|row| FindingRow { stage: self.stage_of(row.api.as_deref()), ..row }));
         }
         findings.extend(self.archive_findings(&partial));
+        if let Some(keys) = &self.keys {
+            holes::lower(&mut findings, keys);
+        }
         if let Some(least) = self.filters.min_severity {
             findings.retain(|finding| finding.severity >= least);
         }
@@ -69,6 +80,12 @@ impl Engine {
             Some(findings.map(|finding| run_finding(rule, partial, &finding)).collect::<Vec<_>>())
         };
         self.rules.iter().filter_map(rows).flatten().collect()
+    }
+
+    /// The stage of an API; a statement about the run as a whole counts.
+    fn stage_of(&self, api: Option<&str>) -> &'static str {
+        let settings = self.policy.as_ref().zip(api).and_then(|(policy, api)| policy.api_named(api));
+        settings.map_or(Stage::Enforce, |settings| settings.stage).name()
     }
 
     fn finding(&self, partial: &Partial, key: &FindingKey, finding: &Finding) -> Option<FindingRow> {

@@ -8,13 +8,14 @@ use super::order::{FirstTen, Seen};
 use super::pairings::PairingPlace;
 use super::partial::{Coverage, CoverageKey, Finding, FindingKey};
 use super::scan::Scanned;
+use super::shared::Shared;
 use super::tokens::{TokenNames, TokenNumber, TokenSummary};
 use super::write::{self, Place, Seat, Tokens};
 use super::{Engine, Input, Partial, Rows};
 use crate::entra;
-use crate::facts::{Context, DataTenant, Facts, JudgedTime, Outcome, Position, TokenFacts};
+use crate::facts::{DataTenant, Facts, JudgedTime, Outcome};
 use crate::findings::finding_id;
-use crate::policy::{ApiMatch, ApiSettings, Request, Stage, Validation};
+use crate::policy::{ApiMatch, ApiSettings, Request, Stage};
 use crate::record::{Presence, Record};
 use crate::redact::Secrets;
 use crate::rules::kit::{Check, Evidence, Severity};
@@ -73,6 +74,10 @@ impl Engine {
             principal: authorizes_on.and_then(|role| role_of(record, role)),
             data_tenant: self.data_tenant(record, settings, request),
         };
+        if record.tokens.is_empty() {
+            shared.observe_tokenless(partial);
+            return;
+        }
         let rows_before = rows.occurrences.len();
         let new = self.judge_uses(&shared, tokens, &place, partial, rows);
         if let Some(mine) = rows.occurrences.get_mut(rows_before..)
@@ -389,38 +394,6 @@ impl Engine {
             && severity >= self.filters.min_severity.unwrap_or(severity)
         {
             rows.occurrences.push(write::occurrence(&finding.id, rule, severity, facts, place, names));
-        }
-    }
-}
-
-/// What all uses of a record have in common.
-struct Shared<'a> {
-    record: &'a Record<'a>,
-    position: Position<'a>,
-    time: Option<JudgedTime>,
-    outcome: Outcome,
-    gateway: Option<&'a str>,
-    api: Option<&'a ApiSettings>,
-    validation: &'a Validation,
-    principal: Option<&'a str>,
-    data_tenant: DataTenant<'a>,
-}
-
-impl<'a> Shared<'a> {
-    fn with(&'a self, token: &'a TokenFacts, verdict: Verdict, context: Context<'a>) -> Facts<'a> {
-        Facts {
-            record: self.record,
-            position: self.position,
-            time: self.time,
-            outcome: self.outcome,
-            gateway: self.gateway,
-            api: self.api,
-            validation: self.validation,
-            principal: self.principal,
-            data_tenant: &self.data_tenant,
-            token,
-            verdict,
-            context,
         }
     }
 }

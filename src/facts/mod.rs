@@ -1,5 +1,9 @@
 //! Record, token, verdict and matched policy joined: everything that a rule may look at.
 
+mod validator;
+
+pub use validator::{Answer, Validator, same_audience};
+
 use crate::keys::KeyHistory;
 use crate::policy::{ApiSettings, Policy, Validation};
 use crate::record::{Record, TimeIs};
@@ -179,6 +183,23 @@ impl<'a> Facts<'a> {
     pub fn pairing(&self) -> Pairing<'a> {
         Pairing { token: self.token, api: self.api, validation: self.validation, context: self.context }
     }
+}
+
+/// A request without a token value, for rules that judge what is missing.
+#[derive(Debug)]
+pub struct Tokenless<'a> {
+    /// The record; what it says about tokens is its `presence`.
+    pub record: &'a Record<'a>,
+    /// Where it stands.
+    pub position: Position<'a>,
+    /// When it is judged.
+    pub time: Option<JudgedTime>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Its gateway.
+    pub gateway: Option<&'a str>,
+    /// The matched API with its operation's overrides; `None` if no entry of the policy matches.
+    pub api: Option<&'a ApiSettings>,
 }
 
 #[cfg(test)]

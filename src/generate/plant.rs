@@ -3,6 +3,8 @@
 //! The table is written from the rules' descriptions under the policy that [`super::config`] writes; no code of the
 //! rules is looked at, so that the two can disagree. Every planted request is accepted, so that everything is judged.
 
+use super::edit::Edits;
+use super::edited::EDITED;
 use super::keyring::Signer;
 use super::plan::{LogFormat, Signing};
 use super::world::{Style, World};
@@ -66,6 +68,14 @@ pub(super) enum Twist {
     Opaque,
     /// Rightly signed otherwise, with a key that is wrong for the token.
     WrongKey(Signer),
+    /// A v2 token, rightly signed, with these differences in the header.
+    Header(Edits),
+    /// The same of a v1 token.
+    HeaderOfV1(Edits),
+    /// A user's v2 token, rightly signed, with these differences in the claims.
+    Claims(Edits),
+    /// The same without a signature, as [`Twist::Unsigned`].
+    UnsignedClaims(Edits),
 }
 
 /// A row of the table.
@@ -80,7 +90,7 @@ pub(super) struct Plant {
     pub rules: &'static [&'static str],
 }
 
-const fn plant(name: &'static str, twist: Twist, rules: &'static [&'static str]) -> Plant {
+pub(super) const fn plant(name: &'static str, twist: Twist, rules: &'static [&'static str]) -> Plant {
     Plant { name, twist, style: None, rules }
 }
 
@@ -105,15 +115,15 @@ pub(super) const PLANTS: &[Plant] = &[
     plant("alg-symmetric", Twist::Mac, &["alg-symmetric"]),
     plant("aud-missing", Twist::NoAudience, &["aud-missing"]),
     plant("exp-missing", Twist::NoExpiry, &["exp-missing"]),
-    plant("hdr-jku", Twist::Jku, &["hdr-jku"]),
+    plant("hdr-jku", Twist::Jku, &["hdr-jku", "hdr-unknown"]),
     plant_at(Style::TenantHost, "cross-tenant-host", Twist::OtherDataTenant, &["cross-tenant-data"]),
     plant("alg-confusion", Twist::MacOfPublicKey, &["alg-confusion"]),
     plant("alg-unexpected", Twist::OtherAlgorithm, &["alg-unexpected"]),
     plant("kid-missing", Twist::NoKid, &["kid-missing"]),
     plant_at(Style::Narrow, "tenant-not-admitted", Twist::TenantElsewhere, &["tenant-not-allowed"]),
     plant("iss-unknown", Twist::ForeignIssuer, &["iss-unknown"]),
-    plant("hdr-jwk", Twist::EmbeddedKey, &["hdr-jwk", "sig-invalid"]),
-    plant("hdr-crit", Twist::Crit, &["hdr-crit"]),
+    plant("hdr-jwk", Twist::EmbeddedKey, &["hdr-jwk", "hdr-unknown", "sig-invalid"]),
+    plant("hdr-crit", Twist::Crit, &["hdr-crit", "hdr-unknown"]),
     plant("json-duplicate", Twist::DuplicateClaim, &["json-duplicate"]),
     plant("json-invalid", Twist::BrokenPayload, &["json-invalid"]),
     plant("b64-noncanonical", Twist::Padded, &["b64-noncanonical"]),
@@ -166,11 +176,13 @@ pub(super) fn plant_of(
     if planted_before(token + 1) == ordinal {
         return None;
     }
-    let turn = usize::try_from(ordinal % u128::try_from(PLANTS.len()).ok()?).ok()?;
+    let count = PLANTS.len() + EDITED.len();
+    let turn = usize::try_from(ordinal % u128::try_from(count).ok()?).ok()?;
     PLANTS
         .iter()
+        .chain(EDITED)
         .cycle()
         .skip(turn)
-        .take(PLANTS.len())
+        .take(count)
         .find(|plant| plant.is_possible(world, issued, proven_until))
 }

@@ -331,6 +331,11 @@ impl Policy {
         self.every_settings().any(|settings| settings.authorizes_on.is_some())
     }
 
+    /// True if any api or operation states `max-auth-age`.
+    pub fn states_max_auth_age(&self) -> bool {
+        self.every_settings().any(|settings| settings.max_auth_age.is_some())
+    }
+
     /// Which entry wins for a request.
     pub fn api_of(&self, request: Request<'_>) -> ApiMatch<'_> {
         let request = Compared::of(&request);

@@ -142,6 +142,17 @@ impl Validation {
     pub fn skew(&self) -> i64 {
         self.clock_skew.unwrap_or_else(|| self.preset.skew())
     }
+
+    /// True if `issuers` lists an issuer: letter for letter, or another path of its host.
+    pub fn lists_issuer(&self, iss: &str) -> bool {
+        let host = entra::url_host(iss);
+        self.issuers.iter().any(|issuer| {
+            issuer == iss
+                || host.is_some_and(|host| {
+                    entra::url_host(issuer).is_some_and(|listed| listed.eq_ignore_ascii_case(host))
+                })
+        })
+    }
 }
 
 /// `[clients]` and `[privileged]`

@@ -24,6 +24,11 @@ fn missing_input(need: Need, context: Context<'_>) -> Option<&'static str> {
         Need::Audiences => stated("policy: audiences", Policy::states_audiences),
         Need::Tenants => stated("policy: tenancy.allowed or tenants", Policy::states_tenants),
         Need::AuthorizesOn => stated("policy: authorizes-on", Policy::states_authorizes_on),
+        Need::MaxAuthAge => stated("policy: max-auth-age", Policy::states_max_auth_age),
+        Need::Clouds => {
+            stated("policy: validation.clouds", |policy| policy.validation(None).clouds.is_some())
+        }
+        Need::Partners => stated("policy: tenancy.partners", |policy| !policy.tenancy().partners.is_empty()),
         Need::CompromisedKeys => {
             stated("policy: keys.compromised", |policy| !policy.keys().compromised.is_empty())
         }

@@ -1,6 +1,6 @@
 //! What a rule is made of.
 
-use crate::facts::{Context, Facts, Outcome, Pairing, TokenFacts};
+use crate::facts::{Answer, Context, Facts, Outcome, Pairing, TokenFacts};
 use crate::keys::KeyHistory;
 use serde_json::Value;
 
@@ -215,6 +215,12 @@ pub enum Need {
     Tenants,
     /// `authorizes-on` of some API.
     AuthorizesOn,
+    /// `max-auth-age` of some API.
+    MaxAuthAge,
+    /// `validation.clouds`
+    Clouds,
+    /// `tenancy.partners`
+    Partners,
     /// `keys.compromised`
     CompromisedKeys,
 }
@@ -261,9 +267,13 @@ impl Reason {
     pub const NO_COVERAGE: Self = Self("no-coverage");
     /// The verifying key carries no `issuer`.
     pub const NO_KEY_ISSUER: Self = Self("no-key-issuer");
+    /// A mark stands where the token was.
+    pub const MASKED: Self = Self("masked");
+    /// The log shows no token anywhere, so nobody knows whether the request had one.
+    pub const TOKENS_NOT_LOGGED: Self = Self("tokens-not-logged");
 
     /// Every reason.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::NO_API,
         Self::NOT_STATED,
         Self::NO_TIME,
@@ -276,6 +286,8 @@ impl Reason {
         Self::NOT_VERIFIED,
         Self::NO_COVERAGE,
         Self::NO_KEY_ISSUER,
+        Self::MASKED,
+        Self::TOKENS_NOT_LOGGED,
     ];
 
     /// The reason of a word.
@@ -331,6 +343,16 @@ impl Evidence {
     pub fn fact(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.facts.push((name, value.into()));
         self
+    }
+
+    /// Adds what the deployment's own validator and a strict one answer, where they differ: an accepted request that
+    /// even its own validator refuses points at a bypass, one that only the strict one refuses does not.
+    #[must_use]
+    pub fn answers(self, preset: Answer, strict: Answer) -> Self {
+        if preset == strict {
+            return self;
+        }
+        self.fact("preset_verdict", preset.name()).fact("strict_verdict", strict.name())
     }
 
     /// Replaces the rule's severity cells.

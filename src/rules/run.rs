@@ -1,7 +1,7 @@
 //! Rules over many requests: they observe, merge in any order, and conclude once the run is over.
 
-use super::kit::{Evidence, Severity};
-use crate::facts::{Facts, Outcome};
+use super::kit::{Evidence, Reason, Severity};
+use crate::facts::{Facts, Outcome, Tokenless};
 use crate::redact::Fingerprint;
 use crate::time::UtcMicros;
 use std::any::Any;
@@ -32,6 +32,8 @@ pub struct RestoreError {
 pub trait RunState: Send {
     /// Takes one use into account.
     fn observe(&mut self, facts: &Facts<'_>);
+    /// Takes a request without a token value into account, which few rules speak about.
+    fn observe_tokenless(&mut self, _request: &Tokenless<'_>) {}
     /// Takes in what another worker saw; `other` is of the same rule.
     fn merge(&mut self, other: Box<dyn RunState>);
     /// A versioned form that [`RunRule::restore`] reads.
@@ -49,6 +51,8 @@ pub struct Conclusion {
     pub findings: Vec<RunFinding>,
     /// Findings of other rules that turned out to matter less.
     pub downgrades: Vec<Downgrade>,
+    /// Requests that could not be judged, by reason.
+    pub not_evaluable: Vec<(Reason, u64)>,
 }
 
 /// A finding of a run rule.

@@ -25,6 +25,11 @@ impl<'t> Audience<'t> {
         }
     }
 
+    /// The values that say something: those that are not blank.
+    pub fn stated(&self) -> impl Iterator<Item = &str> {
+        self.values().iter().map(|aud| &**aud).filter(|aud| !aud.trim().is_empty())
+    }
+
     /// The text of the `aud` column: the value, or an array as JSON text.
     pub fn column(&self) -> Option<Cow<'_, str>> {
         match self {

@@ -3,11 +3,13 @@
 mod claims;
 mod form;
 mod header;
+mod refresh;
 
 pub use crate::codec::algorithm::Algorithm;
 pub use claims::{Audience, Claims, ClientAuth, Kind, Version};
 pub use form::{Cut, Form, Jws, Segment};
 pub use header::Header;
+pub use refresh::RefreshShape;
 
 use crate::codec::json::{JsonError, Object, Parser};
 use crate::limits;
@@ -21,6 +23,10 @@ use std::fmt;
 pub struct Token {
     /// What kind of text the value is.
     pub form: Form,
+    /// Length of the value in bytes.
+    pub value_bytes: usize,
+    /// The refresh token that a value without a JWT's form looks like.
+    pub refresh: Option<RefreshShape>,
     /// SHA-256 as the contract's section 7 defines `token_sha256`.
     pub fingerprint: Fingerprint,
     /// SHA-256 of header, dot, payload, which most signatures are over; it is the fingerprint's beginning, so it costs
@@ -61,6 +67,10 @@ impl Token {
     pub fn parse_with(value: &str, parser: &mut Parser) -> Self {
         let mut decoded = Decoded::default();
         let form = Form::of(value, &mut decoded);
+        let refresh = match form {
+            Form::Opaque | Form::FiveParts { .. } => RefreshShape::of(value),
+            _ => None,
+        };
         let (signed_sha256, fingerprint) = match form::digests(value, &form) {
             Some((signed, whole)) => (Some(signed), whole),
             None => (None, Fingerprint(Sha256::digest(value).into())),
@@ -76,7 +86,7 @@ impl Token {
             let claims = payload.map(|(_, length)| object(parser, rest, length).map(Claims::new));
             Parts { header, claims: claims.filter(|claims| claims.is_ok() || !by_luck) }
         });
-        Self { form, fingerprint, signed_sha256, parts }
+        Self { form, value_bytes: value.len(), refresh, fingerprint, signed_sha256, parts }
     }
 
     /// The claims, if they could be read.

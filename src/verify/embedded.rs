@@ -8,24 +8,38 @@ use crate::keys::PreparedKey;
 use crate::keys::certificate_key;
 use crate::token::Header;
 
-/// Whether an embedded `jwk` or `x5c` verifies the signature; `None` if the header has neither.
-pub(super) fn verifies(header: &Header, message: &[u8], signature: &[u8]) -> Option<bool> {
-    let member = |name: &str| {
-        let value = header.member(name)?;
-        Some(serde_json::from_str::<serde_json::Value>(&value.to_json()).unwrap_or_default())
-    };
-    let (jwk, x5c) = (member("jwk"), member("x5c"));
-    if jwk.is_none() && x5c.is_none() {
-        return None;
+/// What the keys in a header do with its signature; `None` for a member that the header lacks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Embedded {
+    /// Whether `jwk` verifies it.
+    pub jwk: Option<bool>,
+    /// Whether the first certificate of `x5c` does.
+    pub x5c: Option<bool>,
+}
+
+impl Embedded {
+    /// Tries the keys of a header.
+    pub(super) fn of(header: &Header, message: &[u8], signature: &[u8]) -> Self {
+        let algorithm = header.alg.and_then(Algorithm::parse);
+        let verifies = |key: Option<PreparedKey>| {
+            key.zip(algorithm).is_some_and(|(key, algorithm)| key.verify(algorithm, message, signature))
+        };
+        let member = |name: &str| {
+            let value = header.member(name)?;
+            Some(serde_json::from_str::<serde_json::Value>(&value.to_json()).unwrap_or_default())
+        };
+        let jwk = member("jwk").map(|value| Jwk::parse(&value));
+        let certified = member("x5c").map(|value| certificate_key(&value));
+        Self {
+            jwk: jwk.map(|jwk| verifies(Some(PreparedKey::new(jwk.material, &jwk.kty)))),
+            x5c: certified.map(|material| {
+                verifies(material.map(|material| {
+                    let kty = kty(&material);
+                    PreparedKey::new(material, kty)
+                }))
+            }),
+        }
     }
-    let jwk = jwk.map(|value| Jwk::parse(&value)).map(|jwk| PreparedKey::new(jwk.material, &jwk.kty));
-    let certified = x5c.as_ref().and_then(certificate_key).map(|material| {
-        let kty = kty(&material);
-        PreparedKey::new(material, kty)
-    });
-    let algorithm = header.alg.and_then(Algorithm::parse);
-    let mut keys = jwk.into_iter().chain(certified);
-    Some(algorithm.is_some_and(|algorithm| keys.any(|key| key.verify(algorithm, message, signature))))
 }
 
 fn kty(material: &Material) -> &'static str {

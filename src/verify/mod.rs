@@ -9,6 +9,7 @@ mod memo;
 mod tests;
 mod verifier;
 
+pub use embedded::Embedded;
 pub use memo::{Memo, Remembered};
 pub use verifier::Verifier;
 pub use verifier::VerifyItem;
@@ -106,6 +107,6 @@ pub struct Signature {
     pub authority: Option<Arc<Authority>>,
     /// For a MAC that verifies with a published public key as secret: how the key was spelled (`pem-spki`, …).
     pub confusion: Option<&'static str>,
-    /// Whether the key embedded in the header (`jwk`) verifies the signature; `None` without one.
-    pub embedded_key_verifies: Option<bool>,
+    /// What the keys that the header brings along do with the signature.
+    pub embedded: Embedded,
 }

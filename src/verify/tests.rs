@@ -1,5 +1,6 @@
 //! Every verdict, in the order in which it is decided. Tokens are minted here.
 
+use super::Embedded;
 use super::Signature;
 use super::Verdict;
 use super::Verifier;
@@ -275,15 +276,15 @@ fn an_embedded_key_is_tried_but_never_trusted() {
         verify_with(Some(&archive()), &signed(TestKey::RsaB, &header, &claims()), false)
     };
     let own = with("jwk", TestKey::RsaB.jwk("x"));
-    assert_eq!((own.verdict, own.embedded_key_verifies), (Verdict::Invalid, Some(true)));
-    assert_eq!(with("jwk", TestKey::P256.jwk("x")).embedded_key_verifies, Some(false));
-    assert_eq!(with("jwk", json!(7)).embedded_key_verifies, Some(false));
-    assert_eq!(with("x5c", json!(["AAAA"])).embedded_key_verifies, Some(false));
-    assert_eq!(with("other", json!(1)).embedded_key_verifies, None);
+    assert_eq!((own.verdict, own.embedded.jwk, own.embedded.x5c), (Verdict::Invalid, Some(true), None));
+    assert_eq!(with("jwk", TestKey::P256.jwk("x")).embedded.jwk, Some(false));
+    assert_eq!(with("jwk", json!(7)).embedded.jwk, Some(false));
+    assert_eq!(with("x5c", json!(["AAAA"])).embedded.x5c, Some(false));
+    assert_eq!(with("other", json!(1)).embedded, Embedded::default());
     let der = include_bytes!("../../testdata/keys/test-only-rsa2048-a.crt");
     let chain = json!([base64_simd::STANDARD.encode_to_string(der)]);
     let value = signed(TestKey::RsaA, &json!({"alg":"PS256","kid":"b","x5c":chain}), &claims());
-    assert_eq!(verify_with(None, &value, false).embedded_key_verifies, Some(true));
+    assert_eq!(verify_with(None, &value, false).embedded, Embedded { jwk: None, x5c: Some(true) });
 }
 
 /// Tokens of several keys, good, forged and cut, all in one batch.

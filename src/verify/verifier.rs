@@ -3,7 +3,7 @@
 use super::Signature;
 use super::Verdict;
 use super::confusion;
-use super::embedded;
+use super::embedded::Embedded;
 use super::graph;
 use super::lanes::Lanes;
 use crate::codec::algorithm::Algorithm;
@@ -134,7 +134,7 @@ impl<'k> Verifier<'k> {
             named,
             authority,
             confusion: None,
-            embedded_key_verifies: None,
+            embedded: Embedded::default(),
         };
         let mut open = None;
         match &token.form {
@@ -160,7 +160,7 @@ impl<'k> Verifier<'k> {
         found: &mut Signature,
     ) -> Option<Open<'a>> {
         let (bytes, whole) = signature_bytes(item, jws)?;
-        found.embedded_key_verifies = embedded::verifies(header, jws.signed(item.value), &bytes);
+        found.embedded = Embedded::of(header, jws.signed(item.value), &bytes);
         if header.is_unsigned() || (whole && bytes.is_empty()) {
             found.verdict = Verdict::Unsigned;
             return None;

@@ -11,6 +11,7 @@
 )]
 
 mod arrow;
+mod case_record;
 mod cli;
 mod corpus;
 mod engine;
@@ -25,5 +26,6 @@ mod rules;
 mod run_rules;
 mod second_judge;
 mod secrets;
-mod systemic;
+
 mod tidy;
+mod together;

@@ -163,6 +163,12 @@ pub(crate) struct TokenSpec {
     pub(crate) signed_as_graph: bool,
     /// Puts the public key of this name into the header as `jwk`.
     pub(crate) embedded_key: Option<String>,
+    /// Puts the certificate of `rsa-a` into the header as `x5c`.
+    #[serde(default)]
+    pub(crate) embedded_certificate: bool,
+    /// Length of a claim that makes the token long.
+    #[serde(default)]
+    pub(crate) filler_bytes: usize,
     /// What happens to the minted text, in order.
     #[serde(default)]
     pub(crate) then: Vec<String>,
@@ -183,9 +189,16 @@ impl TokenSpec {
         if let Some(name) = &self.embedded_key {
             header["jwk"] = SigningKey(name).jwk();
         }
+        if self.embedded_certificate {
+            let der = fs::read(testdata("keys/test-only-rsa2048-a.crt")).unwrap();
+            header["x5c"] = json!([base64_simd::STANDARD.encode_to_string(der)]);
+        }
         let header = self.header_text.clone().unwrap_or_else(|| with_more(&header, &self.header_more));
-        let claims =
-            self.claims_text.clone().unwrap_or_else(|| with_more(&json_of(&self.claims), &self.claims_more));
+        let mut claims = json_of(&self.claims);
+        if self.filler_bytes > 0 {
+            claims["filler"] = "x".repeat(self.filler_bytes).into();
+        }
+        let claims = self.claims_text.clone().unwrap_or_else(|| with_more(&claims, &self.claims_more));
         let payload = base64url::encode(claims.as_bytes());
         let signed_header = if self.signed_as_graph { with_hashed_nonce(&header) } else { header.clone() };
         let message = format!("{}.{payload}", base64url::encode(signed_header.as_bytes()));
@@ -213,6 +226,9 @@ fn changed(value: &str, change: &str) -> String {
     let middle = payload.len() / 2;
     let (before, after) = payload.split_at(middle);
     match change {
+        "put a star into the signature" => {
+            format!("{header}.{payload}.{}*{}", &signature[..40], &signature[40..])
+        }
         "drop the payload and the signature" => header.to_owned(),
         "drop the signature" => format!("{header}.{payload}"),
         "cut inside the payload" => format!("{header}.{before}"),

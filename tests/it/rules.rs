@@ -2,19 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+use crate::case_record::RecordSpec;
 use crate::mint::{self, CaptureSpec, TokenSpec};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use tokentrail::facts::{Context, DataTenant, Facts, JudgedTime, Outcome, Position, TokenFacts};
+use tokentrail::facts::{Context, DataTenant, Facts, JudgedTime, Outcome, Position, TokenFacts, Tokenless};
 use tokentrail::keys::{Archive, KeyHistory};
 use tokentrail::policy::{self, ApiSettings, Policy, Request, Validation};
-use tokentrail::record::{LoggedTime, Presence, Record, TimeIs, TokenHit};
-use tokentrail::rules::kit::{Check, Evidence};
+use tokentrail::record::{Record, TokenHit};
+use tokentrail::rules::kit::{Check, Evidence, Judge};
 use tokentrail::rules::{self, RULES, Rule};
-use tokentrail::time::UtcMicros;
 use tokentrail::token::Token;
 use tokentrail::verify::{Verifier, VerifyItem};
 
@@ -49,6 +49,9 @@ struct Case {
     token: toml::Table,
     #[serde(default)]
     record: toml::Table,
+    /// The requests of a run, for rules over many: each differs from the case as the case does from the good one.
+    #[serde(default)]
+    uses: Vec<UseSpec>,
     /// Takes the place of the good policy. `{rsa-a spki}` stands for that key's digest.
     policy: Option<String>,
     /// A name of an archive.
@@ -64,6 +67,16 @@ struct Case {
     evidence: toml::Table,
 }
 
+/// How one request of a run differs.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UseSpec {
+    #[serde(default)]
+    token: toml::Table,
+    #[serde(default)]
+    record: toml::Table,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Expect {
@@ -71,23 +84,6 @@ enum Expect {
     Quiet,
     NotEvaluable,
     Skipped,
-}
-
-/// The record of a case.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RecordSpec {
-    time: Option<toml::value::Datetime>,
-    #[serde(default)]
-    time_is_end: bool,
-    duration_s: Option<i64>,
-    status: Option<i32>,
-    location: Option<String>,
-    method: Option<String>,
-    host: Option<String>,
-    path: Option<String>,
-    principal: Option<String>,
-    data_tenant: Option<String>,
 }
 
 /// What a rule said about a case.
@@ -232,10 +228,17 @@ fn judge(rule: &Rule, case: &Case, good: &Good, archives: &Archives) -> Said {
     }
     merge(&mut token, &case.token);
     merge(&mut record, &case.record);
-    mint::dates_to_seconds(&mut token);
-    let token: TokenSpec = token.try_into().unwrap_or_else(|error| panic!("{}: token: {error}", case.name));
-    let record: RecordSpec =
-        record.try_into().unwrap_or_else(|error| panic!("{}: record: {error}", case.name));
+    let differing = |uses: &UseSpec| {
+        let (mut token, mut record) = (token.clone(), record.clone());
+        merge(&mut token, &uses.token);
+        merge(&mut record, &uses.record);
+        mint::dates_to_seconds(&mut token);
+        let token: TokenSpec =
+            token.try_into().unwrap_or_else(|error| panic!("{}: token: {error}", case.name));
+        let record: RecordSpec =
+            record.try_into().unwrap_or_else(|error| panic!("{}: record: {error}", case.name));
+        (token, record)
+    };
     let has = |input: &str| !case.without.iter().any(|without| without == input);
     let policy = has("policy").then(|| {
         let text = case.policy.as_deref().unwrap_or(&good.policy);
@@ -246,12 +249,58 @@ fn judge(rule: &Rule, case: &Case, good: &Good, archives: &Archives) -> Said {
         let name = case.keys.as_ref().unwrap_or(&good.keys);
         archives.0.get(name).unwrap_or_else(|| panic!("{}: no archive {name}", case.name))
     });
-    judge_with(rule, &token, &record, Context { policy: policy.as_ref(), keys })
+    let context = Context { policy: policy.as_ref(), keys };
+    let (token, record) = differing(&UseSpec::default());
+    let Judge::Run(run) = rule.judge else {
+        return with_facts(&token, &record, context, |facts| say(rule, facts));
+    };
+    // Odd and even requests are seen apart, saved, and put together.
+    let mut states = [run.start(), run.start()];
+    for (number, uses) in case.uses.iter().enumerate() {
+        let (token, record) = differing(uses);
+        with_facts(&token, &record, context, |facts| {
+            let (record, state) = (facts.record, &mut states[number % 2]);
+            if record.tokens.is_empty() {
+                let (outcome, gateway, api) = (facts.outcome, facts.gateway, facts.api);
+                let (position, time) = (facts.position, facts.time);
+                state.observe_tokenless(&Tokenless { record, position, time, outcome, gateway, api });
+            } else {
+                state.observe(facts);
+            }
+            say(rule, facts)
+        });
+    }
+    let [mut odd, even] = states;
+    odd.merge(run.restore(&even.save()).unwrap());
+    let conclusion = run.restore(&odd.save()).unwrap().conclude();
+    with_facts(&token, &record, context, |facts| {
+        let mut said = say(rule, facts);
+        if let Some(finding) = conclusion.findings.first() {
+            said.expect = Expect::Fires;
+            said.severity = Some(finding.severity.name());
+            said.confidence = Some(finding.evidence.confidence.unwrap_or(rule.confidence).name());
+            said.evidence = finding.evidence.clone();
+        } else if let Some((reason, _)) = conclusion.not_evaluable.first() {
+            said.expect = Expect::NotEvaluable;
+            said.reason = Some(reason.0);
+        }
+        said
+    })
 }
 
-fn judge_with(rule: &Rule, token: &TokenSpec, record: &RecordSpec, context: Context<'_>) -> Said {
+/// What is said about one request.
+fn with_facts(
+    token: &TokenSpec,
+    record: &RecordSpec,
+    context: Context<'_>,
+    say: impl FnOnce(&Facts<'_>) -> Said,
+) -> Said {
     let value = token.mint();
-    let hits = [TokenHit { value: &value, place: "header:authorization", at_cut: token.at_cut }];
+    let values: Vec<String> = record.beside.iter().map(|beside| beside.of(&value)).collect();
+    let first = TokenHit { value: &value, place: "header:authorization", at_cut: token.at_cut };
+    let others = values.iter().zip(&record.beside);
+    let others = others.map(|(value, beside)| TokenHit { value, place: &beside.place, at_cut: false });
+    let hits: Vec<TokenHit<'_>> = [first].into_iter().chain(others).collect();
     let record = record.as_record(&hits);
     let parsed = Token::parse(&value);
     let verifier = Verifier::new(context.keys);
@@ -269,7 +318,7 @@ fn judge_with(rule: &Rule, token: &TokenSpec, record: &RecordSpec, context: Cont
         position: Position { source: Some("test"), line: Some(1), offset: Some(0) },
         time,
         outcome: Outcome::of(record.status, record.location),
-        gateway: None,
+        gateway: record.gateway,
         api,
         validation: context.policy.map_or(&default, |policy| policy.validation(None)),
         principal: api
@@ -281,7 +330,7 @@ fn judge_with(rule: &Rule, token: &TokenSpec, record: &RecordSpec, context: Cont
         verdict,
         context,
     };
-    let mut said = say(rule, &facts);
+    let mut said = say(&facts);
     said.secrets = value.split('.').filter(|part| part.len() >= 16).map(str::to_owned).collect();
     said
 }
@@ -324,26 +373,6 @@ fn say(rule: &Rule, facts: &Facts<'_>) -> Said {
         }
     }
     said
-}
-
-impl RecordSpec {
-    fn as_record<'a>(&'a self, hits: &'a [TokenHit<'a>]) -> Record<'a> {
-        let is = if self.time_is_end { TimeIs::End } else { TimeIs::Start };
-        Record {
-            time: self.time.as_ref().map(|at| LoggedTime { at: UtcMicros(mint::micros_of(at)), is }),
-            duration: self.duration_s.map(|seconds| seconds * 1_000_000),
-            status: self.status,
-            location: self.location.as_deref(),
-            method: self.method.as_deref(),
-            host: self.host.as_deref(),
-            path: self.path.as_deref(),
-            principal: self.principal.as_deref(),
-            data_tenant: self.data_tenant.as_deref(),
-            tokens: hits,
-            presence: Presence::Present,
-            ..Record::default()
-        }
-    }
 }
 
 fn data_tenant<'a>(

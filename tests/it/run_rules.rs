@@ -121,7 +121,7 @@ impl RunState for TokenOftenState {
                 first: (uses.first.1, uses.first.2, uses.first.3),
             }),
         };
-        Conclusion { findings: often.map(finding).collect(), downgrades: Vec::new() }
+        Conclusion { findings: often.map(finding).collect(), ..Conclusion::default() }
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
@@ -178,7 +178,8 @@ impl RunState for AddressOftenState {
             })
             .collect();
         let lowered = Downgrade { rules: &["wrong-aud"], gateway: None, within: None, to: Severity::Info };
-        Conclusion { downgrades: if findings.is_empty() { Vec::new() } else { vec![lowered] }, findings }
+        let downgrades = if findings.is_empty() { Vec::new() } else { vec![lowered] };
+        Conclusion { downgrades, findings, ..Conclusion::default() }
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn Any> {

@@ -1,8 +1,8 @@
 //! `aud-missing`
 
-use super::stated;
+use super::answered;
 use crate::codec::json::Value;
-use crate::facts::{Context, TokenFacts};
+use crate::facts::Pairing;
 use crate::rules::kit::{Check, Evidence, Reason, rule};
 
 rule! {
@@ -17,12 +17,12 @@ rule! {
     "aud-missing", Audience, "C/L", Overreach, Strong,
     references: ["RFC 9068 section 2.2", "RFC 8725 section 3.9", "CWE-441"],
     needs: [Claims],
-    judge: Token(check),
+    judge: Api(check),
 }
 
-fn check(token: &TokenFacts, _: Context<'_>) -> Check {
-    let Some(claims) = token.claims() else { return Check::NotEvaluable(Reason::NO_CLAIMS) };
-    if stated(claims).next().is_some() {
+fn check(pairing: &Pairing<'_>) -> Check {
+    let Some(claims) = pairing.token.claims() else { return Check::NotEvaluable(Reason::NO_CLAIMS) };
+    if claims.audience.stated().next().is_some() {
         return Check::Quiet;
     }
     let reason = match claims.member("aud") {
@@ -31,9 +31,8 @@ fn check(token: &TokenFacts, _: Context<'_>) -> Check {
         Some(Value::Array(items)) if items.iter().all(|item| item.as_text().is_some()) => "empty",
         Some(_) => "wrong-type",
     };
-    Check::fires(
-        Evidence::new("The token names no audience.")
-            .expected("the audience of this API")
-            .fact("reason", reason),
-    )
+    let evidence = Evidence::new("The token names no audience.")
+        .expected("the audience of this API")
+        .fact("reason", reason);
+    Check::fires(answered(evidence, pairing))
 }

@@ -1,8 +1,8 @@
 //! `graph-token`
 
-use super::stated;
+use super::{answered, matches};
 use crate::entra;
-use crate::facts::{Context, TokenFacts};
+use crate::facts::Pairing;
 use crate::rules::kit::{Check, Confidence, Evidence, Reason, rule};
 use crate::verify::Verdict;
 use std::borrow::Cow;
@@ -16,7 +16,8 @@ rule! {
     /// What to do: let clients ask for a token for this API; let the gateway refuse foreign audiences. Where the signature
     /// verifies after the nonce transform the token is genuine and misused, where it does not it is forged.
     ///
-    /// Known false positives: an API that passes requests on to Graph on purpose.
+    /// Known false positives: an API that passes requests on to Graph on purpose. List Graph's audience among its
+    /// `audiences`, and it is not judged.
     "graph-token", Audience, "C/L", Overreach, Strong,
     references: [
         "RFC 8725 section 3.9", "RFC 9700 section 4.9", "RFC 9700 section 4.10.2",
@@ -24,16 +25,23 @@ rule! {
         "ATT&CK T1550.001", "ATT&CK T1528",
     ],
     needs: [],
-    judge: Token(check),
+    judge: Api(check),
 }
 
-fn check(token: &TokenFacts, _: Context<'_>) -> Check {
+fn check(pairing: &Pairing<'_>) -> Check {
+    let token = pairing.token;
     let signed = !matches!(token.signature.verdict, Verdict::Opaque | Verdict::Encrypted);
     let nonce = signed && token.header().is_some_and(|header| header.nonce.is_some());
     let claims = token.claims();
-    let audience = claims.is_some_and(|claims| stated(claims).any(|aud| entra::GRAPH.is_named_by(aud)));
+    let names_graph = |aud: &str| entra::GRAPH.is_named_by(aud);
+    let audience = claims.is_some_and(|claims| claims.audience.stated().any(names_graph));
     if !nonce && !audience {
         return if claims.is_none() { Check::NotEvaluable(Reason::NO_CLAIMS) } else { Check::Quiet };
+    }
+    // An API that lists Graph's audience as its own stands before Graph on purpose.
+    let listed = pairing.api.and_then(|api| api.audiences.as_ref());
+    if audience && claims.zip(listed).is_some_and(|(claims, listed)| matches(claims, listed)) {
+        return Check::Quiet;
     }
     let (genuine, message) = match token.signature.verdict {
         Verdict::Valid | Verdict::ValidGraphNonce => {
@@ -56,5 +64,5 @@ fn check(token: &TokenFacts, _: Context<'_>) -> Check {
     if genuine != "unverified" {
         evidence.confidence = Some(Confidence::Proven);
     }
-    Check::fires(evidence)
+    Check::fires(answered(evidence, pairing))
 }

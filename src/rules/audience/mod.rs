@@ -1,27 +1,69 @@
 //! Family E: audience.
 
+pub(super) mod aud_form;
+pub(super) mod aud_is_client;
 pub(super) mod aud_missing;
+pub(super) mod aud_multiple;
+pub(super) mod aud_near_miss;
+pub(super) mod confused_deputy;
 pub(super) mod graph_token;
+pub(super) mod id_token_used;
+pub(super) mod ms_api_token;
 pub(super) mod wrong_aud;
 
-use crate::entra;
+use super::kit::{Check, Evidence, Reason};
+use crate::entra::{self, FirstParty};
+use crate::facts::{Pairing, Validator, same_audience};
+use crate::policy::{ApiSettings, Policy, Preset};
 use crate::token::Claims;
-
-/// The audiences of a token that say something.
-fn stated<'c>(claims: &'c Claims<'_>) -> impl Iterator<Item = &'c str> {
-    claims.audience.values().iter().map(|aud| &**aud).filter(|aud| !aud.trim().is_empty())
-}
 
 /// True if an audience of the token equals one of the listed ones: letter for letter, but for one slash at the end and
 /// the letter case of GUIDs (rules.md 1.4 and 5.1).
 fn matches(claims: &Claims, listed: &[String]) -> bool {
-    let same = |aud: &str, listed: &str| {
-        let (aud, listed) = (without_slash(aud), without_slash(listed));
-        aud == listed || (entra::is_guid(listed) && aud.eq_ignore_ascii_case(listed))
-    };
-    stated(claims).any(|aud| listed.iter().any(|audience| same(aud, audience)))
+    matches_under(Preset::Dotnet, claims, listed)
+}
+
+/// True if a preset takes an audience of the token for one of the listed ones.
+fn matches_under(preset: Preset, claims: &Claims, listed: &[String]) -> bool {
+    claims.audience.stated().any(|aud| listed.iter().any(|listed| same_audience(preset, aud, listed)))
+}
+
+/// True if an audience of the token equals one of the listed ones after both were rewritten.
+fn matches_as(claims: &Claims, listed: &[String], rewrite: impl Fn(&str) -> String) -> bool {
+    claims.audience.stated().map(&rewrite).any(|aud| listed.iter().any(|audience| rewrite(audience) == aud))
 }
 
 fn without_slash(audience: &str) -> &str {
     audience.strip_suffix('/').unwrap_or(audience)
+}
+
+/// The claims, and what the API accepts, of a token that was made for somebody else; else what to say in place of it.
+fn foreign<'p>(pairing: &'p Pairing<'_>) -> Result<(&'p Claims<'p>, &'p ApiSettings, &'p [String]), Check> {
+    let Some(claims) = pairing.token.claims() else { return Err(Check::NotEvaluable(Reason::NO_CLAIMS)) };
+    let Some(api) = pairing.api else { return Err(Check::NotEvaluable(Reason::NO_API)) };
+    let Some(listed) = &api.audiences else { return Err(Check::NotEvaluable(Reason::NOT_STATED)) };
+    // A token without any audience is `aud-missing`.
+    if claims.audience.stated().next().is_none() || matches(claims, listed) {
+        return Err(Check::Quiet);
+    }
+    Ok((claims, api, listed))
+}
+
+/// Another API of the policy that the token was made for.
+fn other_api<'p>(policy: Option<&'p Policy>, claims: &Claims, api: &ApiSettings) -> Option<&'p ApiSettings> {
+    let mut others = policy?.every_settings().filter(|other| other.name != api.name);
+    others.find(|other| other.audiences.as_ref().is_some_and(|listed| matches(claims, listed)))
+}
+
+/// The Microsoft resource, other than Graph, that the token was made for.
+fn first_party(claims: &Claims) -> Option<&'static FirstParty> {
+    entra::FIRST_PARTIES.iter().find(|party| claims.audience.stated().any(|aud| party.is_named_by(aud)))
+}
+
+/// Adds what the deployment's own audience check and a strict one answer, where they differ.
+fn answered(evidence: Evidence, pairing: &Pairing<'_>) -> Evidence {
+    let Some(claims) = pairing.token.claims() else { return evidence };
+    let listed = pairing.api.and_then(|api| api.audiences.as_deref());
+    let own = Validator::of(pairing.validation).audience(claims, listed);
+    evidence.answers(own, Validator::STRICT.audience(claims, listed))
 }

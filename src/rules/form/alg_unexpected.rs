@@ -1,6 +1,6 @@
 //! `alg-unexpected`
 
-use super::{alg_confusion, alg_none, alg_symmetric};
+use super::{alg_confusion, alg_missing, alg_none, alg_symmetric};
 use crate::facts::Pairing;
 use crate::rules::kit::{Check, Evidence, Reason, rule};
 
@@ -26,12 +26,12 @@ const ENTRA_ALGORITHM: &str = "RS256";
 
 fn check(pairing: &Pairing<'_>) -> Check {
     let (token, context) = (pairing.token, pairing.context);
-    let checks = [alg_none::check, alg_confusion::check, alg_symmetric::check];
+    let checks = [alg_missing::check, alg_none::check, alg_confusion::check, alg_symmetric::check];
     if checks.into_iter().any(|check| matches!(check(token, context), Check::Fires(_))) {
         return Check::Quiet;
     }
     let Some(alg) = token.header().and_then(|header| header.alg) else {
-        return Check::NotEvaluable(Reason::CLAIM_ABSENT);
+        return Check::NotEvaluable(Reason::NO_HEADER);
     };
     let listed = pairing.validation.algorithms.as_deref();
     if listed.is_none() {

@@ -1,6 +1,6 @@
 //! `b64-invalid`
 
-use super::segments_spelled;
+use super::{client_assertion_sent, segments_spelled};
 use crate::codec::base64url::Spelling;
 use crate::facts::{Context, TokenFacts};
 use crate::rules::kit::{Check, Evidence, rule};
@@ -22,9 +22,9 @@ rule! {
     judge: Token(check),
 }
 
-fn check(token: &TokenFacts, _: Context<'_>) -> Check {
+fn check(token: &TokenFacts, context: Context<'_>) -> Check {
     let segments = segments_spelled(token, Spelling::Invalid);
-    if segments.is_empty() {
+    if segments.is_empty() || matches!(client_assertion_sent::check(token, context), Check::Fires(_)) {
         return Check::Quiet;
     }
     let names = segments.join(", ");

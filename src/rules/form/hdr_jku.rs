@@ -1,8 +1,8 @@
 //! `hdr-jku`
 
-use crate::entra;
+use super::key_address;
 use crate::facts::{Context, TokenFacts};
-use crate::rules::kit::{Check, Evidence, rule};
+use crate::rules::kit::{Check, rule};
 
 rule! {
     /// The token's header names a place to fetch keys from (`jku`).
@@ -24,11 +24,5 @@ rule! {
 }
 
 fn check(token: &TokenFacts, _: Context<'_>) -> Check {
-    let Some(jku) = token.header().and_then(|header| header.member("jku")) else { return Check::Quiet };
-    let mut evidence =
-        Evidence::new("The token's header tells the validator where to fetch its key.").expected("no jku");
-    if let Some(host) = jku.as_text().and_then(entra::url_host) {
-        evidence = evidence.fact("host", host);
-    }
-    Check::fires(evidence.actual(jku.as_text().map_or_else(|| jku.to_json(), str::to_owned)))
+    key_address(token, "jku", "The token's header tells the validator where to fetch its key.", "no jku")
 }

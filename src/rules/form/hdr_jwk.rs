@@ -25,7 +25,7 @@ fn check(token: &TokenFacts, _: Context<'_>) -> Check {
         Value::Object(key) => key.text("kty").unwrap_or("key without kty"),
         _ => "not an object",
     };
-    let verifies = token.signature.embedded_key_verifies;
+    let verifies = token.signature.embedded.jwk;
     let message = match verifies {
         Some(true) => "The token carries the key that verifies it, instead of a signature by its issuer.",
         Some(false) => "The token's header carries a key, which does not verify its signature.",

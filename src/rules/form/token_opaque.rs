@@ -23,7 +23,8 @@ rule! {
 }
 
 fn check(token: &TokenFacts, _: Context<'_>) -> Check {
-    if token.signature.verdict != Verdict::Opaque {
+    // A refresh token is more than opaque: `refresh-token-sent`.
+    if token.signature.verdict != Verdict::Opaque || token.token.refresh.is_some() {
         return Check::Quiet;
     }
     let (actual, message) = match token.token.form {

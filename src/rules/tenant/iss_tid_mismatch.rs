@@ -1,5 +1,6 @@
 //! `iss-tid-mismatch`
 
+use super::ALIASES;
 use crate::entra::{self, IssuerKind};
 use crate::facts::{Context, TokenFacts};
 use crate::rules::kit::{Check, Evidence, Reason, rule};
@@ -23,15 +24,13 @@ rule! {
     judge: Token(check),
 }
 
-/// Tenant segments that stand for many tenants; an issuer with one is malformed, but contradicts no `tid`.
-const ALIASES: [&str; 3] = ["common", "organizations", "consumers"];
-
 fn check(token: &TokenFacts, _: Context<'_>) -> Check {
     let Some(claims) = token.claims() else { return Check::NotEvaluable(Reason::NO_CLAIMS) };
     let (Some(iss), Some(tid)) = (claims.iss, claims.tid.as_deref()) else {
         return Check::NotEvaluable(Reason::CLAIM_ABSENT);
     };
     let Some(issuer) = claims.issuer else { return Check::Quiet };
+    // An alias is malformed, but contradicts no `tid`.
     // B2C and External ID also write tenant names; a workforce issuer's near-GUID is as wrong as another GUID.
     let comparable = entra::is_guid(issuer.tenant)
         || (issuer.kind == IssuerKind::Workforce

@@ -21,7 +21,7 @@ rule! {
 
 fn check(pairing: &Pairing<'_>) -> Check {
     let claims = pairing.token.claims();
-    let Some(iss) = claims.and_then(|claims| claims.iss) else {
+    let Some(iss) = claims.and_then(|claims| claims.iss).filter(|iss| !iss.trim().is_empty()) else {
         return Check::NotEvaluable(Reason::CLAIM_ABSENT);
     };
     if claims.is_some_and(|claims| claims.issuer.is_some()) {
@@ -31,14 +31,8 @@ fn check(pairing: &Pairing<'_>) -> Check {
     if host.is_some_and(entra::is_entra_host) {
         return Check::Quiet;
     }
-    let known = |issuer: &String| {
-        issuer == iss
-            || host.is_some_and(|host| {
-                entra::url_host(issuer).is_some_and(|listed| listed.eq_ignore_ascii_case(host))
-            })
-    };
     let listed = &pairing.validation.issuers;
-    if listed.iter().any(known) {
+    if pairing.validation.lists_issuer(iss) {
         return Check::Quiet;
     }
     let expected = if listed.is_empty() {

@@ -1,7 +1,7 @@
 //! `exp-missing`
 
-use crate::codec::json::Value;
-use crate::facts::{Context, TokenFacts};
+use super::is_absent;
+use crate::facts::{Answer, Pairing, Validator};
 use crate::rules::kit::{Check, Evidence, Reason, rule};
 
 rule! {
@@ -16,15 +16,20 @@ rule! {
     "exp-missing", Time, "H/L", Overreach, Strong,
     references: ["RFC 9068 section 2.2", "RFC 8725 section 3.10", "CWE-613", "ATT&CK T1606"],
     needs: [Claims],
-    judge: Token(check),
+    judge: Api(check),
 }
 
-fn check(token: &TokenFacts, _: Context<'_>) -> Check {
-    let Some(claims) = token.claims() else { return Check::NotEvaluable(Reason::NO_CLAIMS) };
-    match claims.member("exp") {
-        None | Some(Value::Null) => {
-            Check::fires(Evidence::new("The token has no expiry time.").expected("exp, a time in seconds"))
-        }
-        Some(_) => Check::Quiet,
+fn check(pairing: &Pairing<'_>) -> Check {
+    let Some(claims) = pairing.token.claims() else { return Check::NotEvaluable(Reason::NO_CLAIMS) };
+    if !is_absent(claims, "exp") {
+        return Check::Quiet;
     }
+    let own =
+        if Validator::of(pairing.validation).requires_exp() { Answer::Refuses } else { Answer::Accepts };
+    Check::fires(
+        Evidence::new("The token has no expiry time.")
+            .expected("exp, a time in seconds")
+            .fact("preset", pairing.validation.preset.name())
+            .answers(own, Answer::Accepts),
+    )
 }

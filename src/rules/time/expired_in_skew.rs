@@ -1,7 +1,7 @@
 //! `expired-in-skew`
 
-use super::{band, refuses_expired, stamped};
-use crate::facts::Facts;
+use super::{band, stamped};
+use crate::facts::{Answer, Facts, Validator};
 use crate::rules::kit::{Check, Evidence, Reason, rule};
 use crate::time::{SECOND, UtcMicros};
 
@@ -22,12 +22,11 @@ rule! {
 
 fn check(facts: &Facts<'_>) -> Check {
     let Some(time) = facts.time else { return Check::NotEvaluable(Reason::NO_TIME) };
-    let Some(exp) = facts.token.claims().and_then(|claims| claims.exp) else {
+    let Some(seconds) = facts.token.claims().and_then(|claims| claims.exp) else {
         return Check::NotEvaluable(Reason::CLAIM_ABSENT);
     };
-    let exp = UtcMicros::from_seconds(exp);
-    let (preset, skew) = (facts.validation.preset, facts.validation.skew());
-    if time.at <= exp || refuses_expired(preset, skew, exp, time.at) {
+    let exp = UtcMicros::from_seconds(seconds);
+    if time.at <= exp || Validator::of(facts.validation).is_past(seconds, time.at) {
         return Check::Quiet;
     }
     let late = time.at.0.saturating_sub(exp.0);
@@ -36,6 +35,7 @@ fn check(facts: &Facts<'_>) -> Check {
         .actual(time.at.to_string())
         .fact("late_by_s", late.div_euclid(SECOND))
         .fact("band", band(late))
-        .fact("skew_s", skew.div_euclid(SECOND));
+        .fact("skew_s", facts.validation.skew().div_euclid(SECOND))
+        .answers(Answer::Accepts, Answer::Refuses);
     Check::fires(stamped(evidence, time))
 }

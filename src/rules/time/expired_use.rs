@@ -1,7 +1,7 @@
 //! `expired-use`
 
-use super::{band, refuses_expired, stamped};
-use crate::facts::Facts;
+use super::{band, stamped};
+use crate::facts::{Answer, Facts, Validator};
 use crate::policy::Preset;
 use crate::rules::kit::{Cells, Check, Evidence, Reason, rule};
 use crate::time::{HOUR, SECOND, UtcMicros};
@@ -34,27 +34,27 @@ fn check(facts: &Facts<'_>) -> Check {
         return Check::NotEvaluable(Reason::CLAIM_ABSENT);
     };
     let exp = UtcMicros::from_seconds(seconds);
-    let (preset, skew) = (facts.validation.preset, facts.validation.skew());
-    if !refuses_expired(preset, skew, exp, time.at) {
+    let (validator, skew) = (Validator::of(facts.validation), facts.validation.skew());
+    if !validator.is_past(seconds, time.at) {
         return Check::Quiet;
     }
     let late = time.at.0.saturating_sub(exp.0);
-    // Envoy reads an exp of zero as "never expires" (rules.md 5.4).
-    let never = |preset: Preset| preset == Preset::Envoy && seconds == 0;
     let refused_by: Vec<&str> = Preset::ALL
         .into_iter()
-        .filter(|preset| !never(*preset) && refuses_expired(*preset, preset.skew(), exp, time.at))
+        .filter(|preset| Validator::preset(*preset).refuses_expired(seconds, time.at))
         .map(Preset::name)
         .collect();
+    let own = if validator.refuses_expired(seconds, time.at) { Answer::Refuses } else { Answer::Accepts };
     let mut evidence = Evidence::new("The token was used after it had expired.")
         .expected(format!("a use up to {}", exp.plus(skew)))
         .actual(time.at.to_string())
         .fact("exp", exp.to_string())
         .fact("late_by_s", late.div_euclid(SECOND))
         .fact("band", band(late))
-        .fact("preset", preset.name())
+        .fact("preset", facts.validation.preset.name())
         .fact("skew_s", skew.div_euclid(SECOND))
-        .fact("refused_by", refused_by);
+        .fact("refused_by", refused_by)
+        .answers(own, Answer::Refuses);
     if seconds == 0 {
         evidence = evidence.fact("envoy_never_expires", true);
     }

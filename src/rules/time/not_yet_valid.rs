@@ -1,10 +1,10 @@
 //! `not-yet-valid`
 
-use super::{band, stamped};
-use crate::facts::Facts;
+use super::early;
+use crate::facts::{Facts, Validator};
 use crate::policy::Preset;
 use crate::rules::kit::{Check, Evidence, Reason, rule};
-use crate::time::{SECOND, UtcMicros};
+use crate::time::UtcMicros;
 
 rule! {
     /// The token was used before it became valid.
@@ -29,25 +29,17 @@ fn check(facts: &Facts<'_>) -> Check {
     let Some(nbf) = facts.token.claims().and_then(|claims| claims.nbf) else {
         return Check::NotEvaluable(Reason::CLAIM_ABSENT);
     };
-    let nbf = UtcMicros::from_seconds(nbf);
-    let skew = facts.validation.skew();
-    if time.at >= nbf.plus(-skew) {
+    if !Validator::of(facts.validation).refuses_early(nbf, time.at) {
         return Check::Quiet;
     }
-    let early = nbf.0.saturating_sub(time.at.0);
     let refused_by: Vec<&str> = Preset::ALL
         .into_iter()
-        .filter(|preset| time.at < nbf.plus(-preset.skew()))
+        .filter(|preset| Validator::preset(*preset).refuses_early(nbf, time.at))
         .map(Preset::name)
         .collect();
+    let nbf = UtcMicros::from_seconds(nbf);
     let evidence = Evidence::new("The token was used before it became valid.")
-        .expected(format!("a use from {}", nbf.plus(-skew)))
-        .actual(time.at.to_string())
         .fact("nbf", nbf.to_string())
-        .fact("early_by_s", early.div_euclid(SECOND))
-        .fact("band", band(early))
-        .fact("preset", facts.validation.preset.name())
-        .fact("skew_s", skew.div_euclid(SECOND))
         .fact("refused_by", refused_by);
-    Check::fires(stamped(evidence, time))
+    Check::fires(early(evidence, nbf, time, facts.validation))
 }
