@@ -61,6 +61,10 @@ const DICTIONARY: &[&str] = &[
     "scp.list.element",
 ];
 
+/// Further columns of `occurrences` with a dictionary: what one client or finding does again and again.
+const OCCURRENCES_DICTIONARY: &[&str] =
+    &["client_ip", "data_tenant", "finding_id", "path", "principal", "user_agent"];
+
 /// Columns whose values differ from row to row in no order: their least and greatest values would rule out no page.
 const UNSORTED: &[&str] = &[
     "evidence",
@@ -206,8 +210,10 @@ fn properties(table: Table) -> WriterProperties {
         .set_dictionary_enabled(false)
         // The inner field of a list is named as the Parquet specification wants it.
         .set_coerce_types(true);
+    let further = if table == Table::Occurrences { OCCURRENCES_DICTIONARY } else { &[] };
     let builder = DICTIONARY
         .iter()
+        .chain(further)
         .fold(builder, |builder, column| builder.set_column_dictionary_enabled(path(column), true));
     let builder = UNSORTED.iter().fold(builder, |builder, column| {
         builder.set_column_statistics_enabled(path(column), EnabledStatistics::None)
