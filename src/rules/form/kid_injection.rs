@@ -53,7 +53,7 @@ fn check(token: &TokenFacts, _: Context<'_>) -> Check {
     )
 }
 
-/// A sign by its name.
+/// A sign by its name, and what tells whether an id has it.
 type Sign = (&'static str, fn(&str) -> bool);
 
 /// What shows an injection.
