@@ -103,11 +103,12 @@ class Plan:
         now = int(time.time())
         self.doubled()
         other, _ = self.mint("customers")
-        self.add("orders", other, rules=["wrong-aud"], count=3, agent=AWKWARD_AGENT)
-        self.add("orders", other, 401)  # wrong-aud is info when refused
-        self.add("orders", other, 403, rules=["wrong-aud"])
+        foreign = ["confused-deputy", "wrong-aud"]
+        self.add("orders", other, rules=foreign, count=3, agent=AWKWARD_AGENT)
+        self.add("orders", other, 401)  # wrong-aud is info when refused, confused-deputy nothing
+        self.add("orders", other, 403, rules=foreign)
         if self.gateway != "caddy":
-            self.add("catalog", self.mint("orders")[0], rules=["wrong-aud"], where="query")
+            self.add("catalog", self.mint("orders")[0], rules=foreign, where="query")
         graph, _ = self.mint("orders", aud=GRAPH)
         self.add("orders", graph, rules=["graph-token", "wrong-aud"])
         self.add("orders", graph, 401, rules=["graph-token"])
@@ -144,7 +145,7 @@ class Plan:
     def misused_forms(self, now):
         """Misuse that shows in the header, the times or the key."""
         value, _ = self.mint("orders", nbf=now + 3600, iat=now + 3600, exp=now + 7500)
-        self.add("orders", value, rules=["not-yet-valid"])
+        self.add("orders", value, rules=["iat-future", "not-yet-valid"])
         value, _ = self.mint("orders", exp=None)
         self.add("orders", value, rules=["exp-missing"])
         value, _ = self.mint("orders", aud=None)

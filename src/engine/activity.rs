@@ -3,6 +3,7 @@
 use super::names::{Name, Translation};
 use super::order::Seen;
 use super::places::{Places, index};
+use super::segments::Segments;
 use super::tokens::{TokenNumber, TokenSummary};
 use crate::facts::Outcome;
 use crate::time::UtcMicros;
@@ -47,7 +48,7 @@ pub(super) struct ActivityRow {
 #[derive(Debug, Default)]
 pub(super) struct Activity {
     places: Places,
-    rows: Vec<ActivityRow>,
+    rows: Segments<ActivityRow>,
 }
 
 impl Activity {
@@ -86,13 +87,18 @@ impl Activity {
     }
 
     /// All rows in the order in which they were first seen.
-    pub(super) fn rows(&self) -> &[ActivityRow] {
-        &self.rows
+    pub(super) fn rows(&self) -> impl Iterator<Item = &ActivityRow> {
+        self.rows.iter()
+    }
+
+    /// A row by its place among all.
+    pub(super) fn row(&self, place: u32) -> Option<&ActivityRow> {
+        self.rows.get(index(place))
     }
 
     /// Takes in another part's rows, whose tokens and names have other numbers.
     pub(super) fn absorb(&mut self, other: &Self, tokens: &[TokenNumber], names: &Translation) {
-        for row in &other.rows {
+        for row in other.rows.iter() {
             let key = ActivityKey {
                 token: tokens.get(row.key.token.at()).copied().unwrap_or(row.key.token),
                 gateway: names.optional(row.key.gateway),

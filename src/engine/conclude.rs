@@ -13,6 +13,7 @@ use crate::policy::Stage;
 use crate::redact::{self, Fingerprint};
 use crate::rules::kit::{CausePart, Judge, Rule, Statement};
 use crate::rules::run::{Conclusion, Downgrade, RunFinding};
+use crate::time::{SECOND, UtcMicros};
 use crate::verify::Verdict;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -181,16 +182,24 @@ fn order(row: &FindingRow) -> Order<'_> {
 /// Applies what run rules learned about other rules' findings.
 fn downgrade(finding: &mut FindingRow, downgrades: &[&Downgrade]) {
     for downgrade in downgrades {
-        let named = downgrade.rules.contains(&finding.rule);
+        let named = downgrade.rules.contains(&finding.rule) && finding.severity > downgrade.to;
         let here = downgrade.gateway.is_none() || downgrade.gateway == finding.gateway;
-        let within = downgrade.within.is_none_or(|(name, most)| {
-            let evidence: Value = serde_json::from_str(&finding.evidence).unwrap_or_default();
-            evidence.get(name).and_then(Value::as_i64).is_some_and(|value| value <= most)
-        });
-        if named && here && within && finding.severity > downgrade.to {
+        let seen = finding.first_seen.zip(finding.last_seen);
+        let within =
+            |(name, most)| greatest(&finding.evidence, name, seen).is_some_and(|value| value <= most);
+        if named && here && downgrade.within.is_none_or(within) {
             finding.severity = downgrade.to;
         }
     }
+}
+
+/// A number of a finding's evidence, at the request where it is greatest. The evidence is of the first request: no other
+/// is as early, but the last is as much later as it came later.
+fn greatest(evidence: &str, name: &str, seen: Option<(UtcMicros, UtcMicros)>) -> Option<i64> {
+    let evidence: Value = serde_json::from_str(evidence).ok()?;
+    let later =
+        seen.filter(|_| name == "late_by_s").map_or(0, |(first, last)| last.0.saturating_sub(first.0));
+    Some(evidence.get(name)?.as_i64()?.saturating_add(later.div_euclid(SECOND)))
 }
 
 /// The row of a run rule's finding.
@@ -300,4 +309,18 @@ fn coverage(partial: &Partial) -> Vec<CoverageRow> {
 
 fn owned(names: &Names, name: Option<Name>) -> Option<String> {
     names.optional(name).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lateness_counts_as_of_the_last_request() {
+        let seen = Some((UtcMicros(0), UtcMicros(7200 * SECOND)));
+        assert_eq!(greatest(r#"{"late_by_s":60}"#, "late_by_s", seen), Some(7260));
+        assert_eq!(greatest(r#"{"early_by_s":60}"#, "early_by_s", seen), Some(60));
+        assert_eq!(greatest(r#"{"late_by_s":60}"#, "late_by_s", None), Some(60));
+        assert_eq!(greatest(r#"{"late_by_s":60}"#, "early_by_s", seen), None);
+    }
 }

@@ -83,7 +83,7 @@ impl Engine {
         if let Some(mine) = rows.occurrences.get_mut(rows_before..)
             && mine.len() > 1
         {
-            mine.sort_by(|a, b| (&a.rule, a.token).cmp(&(&b.rule, b.token)));
+            mine.sort_by(|a, b| (a.texts().rule, a.token).cmp(&(b.texts().rule, b.token)));
         }
         for (slot, token) in new {
             front.note(slot, partial.id, token);

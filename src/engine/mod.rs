@@ -2,6 +2,7 @@
 
 mod activity;
 mod arrow;
+mod columns;
 mod conclude;
 mod counts;
 mod distinct;
@@ -19,6 +20,7 @@ mod places;
 mod problems;
 mod saved;
 mod scan;
+mod segments;
 mod shared;
 mod systemic;
 mod tables;

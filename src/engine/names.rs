@@ -2,6 +2,7 @@
 
 use super::distinct;
 use super::places::{Places, index};
+use super::segments::Texts;
 use hashbrown::HashMap;
 use std::borrow::Cow;
 use std::num::NonZeroU32;
@@ -27,10 +28,7 @@ impl Name {
 #[derive(Debug, Default)]
 pub(super) struct Names {
     places: Places,
-    /// All texts, one behind the other.
-    texts: String,
-    /// Where each of them ends.
-    ends: Vec<usize>,
+    texts: Texts,
     /// A bit for each text that the redactor leaves as it is.
     clean: Vec<u64>,
     /// Where a list is packed.
@@ -48,9 +46,8 @@ impl Names {
 
     /// Adds a text that is not there yet.
     fn insert(&mut self, hash: u32, text: &str) -> Name {
-        let id = Name::from_place(self.ends.len());
-        self.texts.push_str(text);
-        self.ends.push(self.texts.len());
+        let id = Name::from_place(self.texts.len());
+        self.texts.push(text);
         self.places.insert(hash, id.0.get() - 1);
         id
     }
@@ -110,7 +107,7 @@ impl Names {
 
     /// The text of a number.
     pub(super) fn text(&self, id: Name) -> &str {
-        text_of(&self.texts, &self.ends, id)
+        self.texts.get(id.at()).unwrap_or_default()
     }
 
     /// The number of a list of texts, packed into one.
@@ -145,13 +142,8 @@ impl Names {
 
     /// All texts in the order of their numbers.
     pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
-        (0..self.ends.len()).map(|at| self.text(Name::from_place(at)))
+        (0..self.texts.len()).map(|at| self.text(Name::from_place(at)))
     }
-}
-
-fn text_of<'t>(texts: &'t str, ends: &[usize], id: Name) -> &'t str {
-    let start = id.at().checked_sub(1).and_then(|before| ends.get(before)).copied().unwrap_or(0);
-    ends.get(id.at()).and_then(|end| texts.get(start..*end)).unwrap_or_default()
 }
 
 /// Numbers of one partial as numbers of another.

@@ -112,7 +112,8 @@ impl FirstTen {
         other.each(|at, value| self.add(at.translated(translation), translation.of(value), names));
     }
 
-    fn each(&self, mut take: impl FnMut(At, Name)) {
+    /// Hands out the values in order, each with its first place.
+    pub(super) fn each(&self, mut take: impl FnMut(At, Name)) {
         match self {
             Self::None => {}
             Self::One(at, value) => take(*at, *value),

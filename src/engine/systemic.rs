@@ -65,7 +65,7 @@ struct Fired<'f> {
 
 /// Distinct tokens of each API.
 fn tokens_by_api(partial: &Partial) -> BTreeMap<&str, u64> {
-    let rows = partial.activity.rows().iter();
+    let rows = partial.activity.rows();
     let pairs: HashSet<_> = rows.filter_map(|row| Some((row.key.api?, row.key.token))).collect();
     let mut used = BTreeMap::new();
     for (api, _) in pairs {

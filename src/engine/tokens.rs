@@ -5,6 +5,7 @@ use super::entry::Entry;
 use super::names::{Name, Names, Translation};
 use super::order::{FirstTen, Seen};
 use super::places::{Places, index};
+use super::segments::Segments;
 use crate::limits;
 use crate::redact::{self, Fingerprint, Secrets};
 use crate::token::{Claims, Kind, Version};
@@ -226,7 +227,7 @@ pub(super) fn written<'s>(
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
     places: Places,
-    summaries: Vec<TokenSummary>,
+    summaries: Segments<TokenSummary>,
 }
 
 impl Tokens {
@@ -258,8 +259,8 @@ impl Tokens {
     }
 
     /// All of them in the order of their numbers.
-    pub(super) fn summaries(&self) -> &[TokenSummary] {
-        &self.summaries
+    pub(super) fn summaries(&self) -> impl Iterator<Item = &TokenSummary> {
+        self.summaries.iter()
     }
 
     /// Takes in another part's tokens; the result translates their numbers.

@@ -8,7 +8,7 @@ use super::partial::{Detail, Partial};
 use super::scan::Scanned;
 use super::tokens;
 use crate::facts::{DataTenant, Facts, JudgedTime};
-use crate::findings::OccurrenceRow;
+use crate::findings::{OccurrenceRow, OccurrenceTexts};
 use crate::limits;
 use crate::redact::{self, Secrets};
 use crate::rules::kit::{Evidence, Rule, Severity};
@@ -40,7 +40,7 @@ pub(super) struct Place<'a> {
     /// No shorter text can hold a token of the record.
     pub(super) secret_bytes_min: usize,
     secrets: OnceCell<Secrets<'a>>,
-    record_sha256: OnceCell<Option<String>>,
+    record_sha256: OnceCell<Option<[u8; 32]>>,
 }
 
 /// The tokens of a record: a worker's entries, and which of them they are.
@@ -175,12 +175,9 @@ impl<'a> Place<'a> {
         }
     }
 
-    fn record_sha256(&self) -> Option<String> {
-        let hash = || {
-            let raw = self.scanned.raw?;
-            Some(redact::hex(digest::digest(&digest::SHA256, raw).as_ref()))
-        };
-        self.record_sha256.get_or_init(hash).clone()
+    fn record_sha256(&self) -> Option<[u8; 32]> {
+        let hash = || digest::digest(&digest::SHA256, self.scanned.raw?).as_ref().try_into().ok();
+        *self.record_sha256.get_or_init(hash)
     }
 }
 
@@ -199,24 +196,29 @@ pub(super) fn occurrence(
         DataTenant::Unresolved(raw) => Some(raw.as_ref()),
         DataTenant::Tenant(tenant) => Some(tenant.as_ref()),
     };
-    OccurrenceRow {
-        finding_id: finding_id.to_owned(),
-        rule: rule.id.to_owned(),
-        severity,
-        time: place.at.time(),
-        source: names.optional(place.at.source).map(str::to_owned),
-        line: place.at.line(),
-        offset: place.at.offset(),
-        record_sha256: place.record_sha256(),
-        request_id: place.optional(record.request_id),
-        method: place.optional(record.method),
-        host: place.optional(record.host),
-        path: place.optional(record.path),
-        status: record.status,
-        client_ip: names.optional(place.client_ip).map(str::to_owned),
-        user_agent: place.optional(record.user_agent),
-        principal: place.optional(record.principal),
-        data_tenant: place.optional(data_tenant),
-        token: facts.token.token.fingerprint,
-    }
+    let cells =
+        [record.request_id, record.method, record.path, record.user_agent, record.principal, data_tenant];
+    let cells = cells.map(|text| text.map(|text| place.cell(text)));
+    let [request_id, method, path, user_agent, principal, data_tenant] =
+        cells.each_ref().map(Option::as_deref);
+    let texts = OccurrenceTexts {
+        finding_id,
+        rule: rule.id,
+        source: names.optional(place.at.source),
+        request_id,
+        method,
+        host: names.optional(place.host),
+        path,
+        client_ip: names.optional(place.client_ip),
+        user_agent,
+        principal,
+        data_tenant,
+    };
+    let mut row = OccurrenceRow::new(severity, facts.token.token.fingerprint, &texts);
+    row.time = place.at.time();
+    row.line = place.at.line();
+    row.offset = place.at.offset();
+    row.record_sha256 = place.record_sha256();
+    row.status = record.status;
+    row
 }

@@ -1,7 +1,9 @@
 //! Rows as Arrow columns.
 
+use super::occurrence::TEXTS;
 use super::{CoverageRow, FindingRow, OccurrenceRow, ProblemRow, RejectRow, Row, Table};
 use crate::facts::Outcome;
+use crate::redact::push_hex;
 use crate::time::UtcMicros;
 use crate::verify::Verdict;
 use arrow::array::{
@@ -10,6 +12,11 @@ use arrow::array::{
 };
 use arrow::error::ArrowError;
 use std::sync::Arc;
+
+/// Bytes that a cell of most text columns has, about.
+const TEXT_BYTES: usize = 40;
+/// Hexadecimal digits of a SHA-256.
+const HASH_DIGITS: usize = 64;
 
 fn texts<'r, R: 'r, T: AsRef<str> + 'r>(rows: &'r [R], cell: impl Fn(&'r R) -> Option<T>) -> ArrayRef {
     Arc::new(rows.iter().map(cell).collect::<StringArray>())
@@ -119,24 +126,41 @@ impl Row for OccurrenceRow {
     const TABLE: Table = Table::Occurrences;
 
     fn batch(rows: &[Self]) -> Result<RecordBatch, ArrowError> {
+        let column = |bytes| StringBuilder::with_capacity(rows.len(), rows.len() * bytes);
+        let mut columns: [StringBuilder; TEXTS] = std::array::from_fn(|_| column(TEXT_BYTES));
+        let (mut hashes, mut hash) = (column(HASH_DIGITS), String::with_capacity(HASH_DIGITS));
+        // All texts of a row at once: they lie side by side, and the rows do not.
+        for row in rows {
+            for (column, cell) in columns.iter_mut().zip(row.texts().cells()) {
+                column.append_option(cell);
+            }
+            hash.clear();
+            hashes.append_option(row.record_sha256.map(|sha256| {
+                push_hex(&sha256, &mut hash);
+                &hash
+            }));
+        }
+        let finished = |mut column: StringBuilder| -> ArrayRef { Arc::new(column.finish()) };
+        let [finding_id, rule, source, request_id, method, host, rest @ ..] = columns.map(finished);
+        let [path, client_ip, user_agent, principal, data_tenant] = rest;
         let columns = vec![
-            texts(rows, |row| Some(&row.finding_id)),
-            texts(rows, |row| Some(&row.rule)),
+            finding_id,
+            rule,
             texts(rows, |row| Some(row.severity.name())),
             times(rows, |row| row.time),
-            texts(rows, |row| row.source.as_deref()),
+            source,
             longs(rows, |row| row.line),
             longs(rows, |row| row.offset),
-            texts(rows, |row| row.record_sha256.as_deref()),
-            texts(rows, |row| row.request_id.as_deref()),
-            texts(rows, |row| row.method.as_deref()),
-            texts(rows, |row| row.host.as_deref()),
-            texts(rows, |row| row.path.as_deref()),
+            finished(hashes),
+            request_id,
+            method,
+            host,
+            path,
             ints(rows, |row| row.status),
-            texts(rows, |row| row.client_ip.as_deref()),
-            texts(rows, |row| row.user_agent.as_deref()),
-            texts(rows, |row| row.principal.as_deref()),
-            texts(rows, |row| row.data_tenant.as_deref()),
+            client_ip,
+            user_agent,
+            principal,
+            data_tenant,
         ];
         RecordBatch::try_new(Self::schema(), columns)
     }

@@ -2,13 +2,15 @@
 
 mod batch;
 mod id;
+mod occurrence;
 mod rank;
 mod rows;
 mod schema;
 
 pub use id::{finding_id, problem_id};
+pub use occurrence::{OccurrenceRow, OccurrenceTexts};
 pub use rank::ranked;
-pub use rows::{CoverageRow, FindingRow, OccurrenceRow, ProblemRow, RejectRow, TokenCells};
+pub use rows::{CoverageRow, FindingRow, ProblemRow, RejectRow, TokenCells};
 pub use schema::{Table, schema_of};
 
 use crate::time::UtcMicros;

@@ -139,47 +139,6 @@ pub struct ProblemRow {
     pub example_finding_id: String,
 }
 
-/// A row of `occurrences`.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct OccurrenceRow {
-    /// Finding that it belongs to.
-    pub finding_id: String,
-    /// Rule id.
-    pub rule: String,
-    /// Severity at this request.
-    pub severity: Severity,
-    /// Judged time.
-    pub time: Option<UtcMicros>,
-    /// Source of the input.
-    pub source: Option<String>,
-    /// Line, counted from 1.
-    pub line: Option<i64>,
-    /// Offset of the unit's first byte.
-    pub offset: Option<i64>,
-    /// SHA-256 of the unit's bytes, 64 hexadecimal digits; `None` where the input is columns.
-    pub record_sha256: Option<String>,
-    /// Request id.
-    pub request_id: Option<String>,
-    /// Method.
-    pub method: Option<String>,
-    /// Host.
-    pub host: Option<String>,
-    /// Path without query.
-    pub path: Option<String>,
-    /// Status.
-    pub status: Option<i32>,
-    /// Client address.
-    pub client_ip: Option<String>,
-    /// User agent.
-    pub user_agent: Option<String>,
-    /// Principal.
-    pub principal: Option<String>,
-    /// Tenant of the data: resolved GUID, else the raw value.
-    pub data_tenant: Option<String>,
-    /// Sort key behind the rule; not a column of this table.
-    pub token: Fingerprint,
-}
-
 /// A row of `coverage`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CoverageRow {

@@ -12,12 +12,16 @@ use std::fmt::Write;
 pub(super) fn policy(world: &World, ring: &KeyRing) -> Result<String, GenerateError> {
     let mut text =
         String::from("# Written by `tokentrail generate`; fits the logs beside it.\nversion = 1\n");
-    let _ = write!(text, "\n[tenancy]\nallowed = {}\n", ids(&world.tenants));
+    let _ = write!(text, "\n[tenancy]\nallowed = {}\npartners = [\"live.com\"]\n", ids(&world.tenants));
     text.push_str("\n[tenancy.aliases]\n");
     for tenant in &world.tenants {
         let _ = writeln!(text, "{} = \"{}\"", tenant.label, tenant.id);
     }
-    let _ = write!(text, "\n[validation]\npreset = \"dotnet\"\nalgorithms = [\"{}\"]\n", world.alg.name());
+    let _ = write!(
+        text,
+        "\n[validation]\npreset = \"dotnet\"\nalgorithms = [\"{}\"]\nclouds = [\"global\"]\n",
+        world.alg.name()
+    );
     let (since, until) = (TRAFFIC_START - DAY, TRAFFIC_START + world.seconds + 3 * DAY);
     let _ = write!(
         text,

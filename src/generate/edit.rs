@@ -10,6 +10,10 @@ pub(super) enum Edit {
     Json(&'static str),
     /// The member is a number: this many seconds after the token's `iat`.
     AfterIssue(i64),
+    /// A text of so many letters.
+    Filler(usize),
+    /// The value that it would have, every letter in the other case.
+    OtherCase,
     /// There is no such member.
     Absent,
 }
@@ -18,14 +22,20 @@ pub(super) enum Edit {
 pub(super) type Edits = &'static [(&'static str, Edit)];
 
 impl Edit {
-    /// The member's JSON text; `None` if it is left out.
-    pub(super) fn json(self, world: &World, spec: &Spec<'_>) -> Option<String> {
+    /// The member's JSON text, where it would be `value` otherwise; `None` if it is left out.
+    pub(super) fn json(self, value: Option<&str>, world: &World, spec: &Spec<'_>) -> Option<String> {
         match self {
             Self::Json(text) => Some(filled(text, world, spec)),
             Self::AfterIssue(seconds) => Some((spec.iat + seconds).to_string()),
+            Self::Filler(letters) => Some(format!("\"{}\"", "a".repeat(letters))),
+            Self::OtherCase => value.map(|value| value.chars().map(other_case).collect()),
             Self::Absent => None,
         }
     }
+}
+
+fn other_case(letter: char) -> char {
+    if letter.is_ascii_lowercase() { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() }
 }
 
 /// A text with the token's own values put in.

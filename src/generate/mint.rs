@@ -2,6 +2,7 @@
 
 use super::bank::Banked;
 use super::dice::Dice;
+use super::edit::{Edit, Edits};
 use super::keyring::{KeyRing, SigningKey, mac};
 use super::plan::{GenerateError, Signing};
 use super::plant::Twist;
@@ -26,16 +27,44 @@ pub(super) struct Minted {
 }
 
 /// A JSON object that is written member by member, in order. Every value is the generator's own and needs no escapes.
-struct Members(String);
+///
+/// Edits of a planted token take the place of what would be written; those of members that were not written come last.
+struct Members<'e> {
+    text: String,
+    /// Edits that are still to be made.
+    edits: Vec<(&'static str, Edit)>,
+    /// Whose token it is, if it is edited.
+    of: Option<(&'e World, &'e Spec<'e>)>,
+}
 
-impl Members {
+impl<'e> Members<'e> {
     fn new() -> Self {
-        Self("{".to_owned())
+        Self { text: "{".to_owned(), edits: Vec::new(), of: None }
+    }
+
+    fn edited(edits: Edits, world: &'e World, spec: &'e Spec<'e>) -> Self {
+        Self { edits: edits.to_vec(), of: Some((world, spec)), ..Self::new() }
     }
 
     fn raw(&mut self, name: &str, value: &str) {
-        let comma = if self.0.len() > 1 { "," } else { "" };
-        let _ = write!(self.0, "{comma}\"{name}\":{value}");
+        match self.edits.iter().position(|(edited, _)| *edited == name) {
+            Some(at) => {
+                let (_, edit) = self.edits.remove(at);
+                self.write_edited(name, edit, Some(value));
+            }
+            None => self.write(name, value),
+        }
+    }
+
+    fn write_edited(&mut self, name: &str, edit: Edit, value: Option<&str>) {
+        if let Some(value) = self.of.and_then(|(world, spec)| edit.json(value, world, spec)) {
+            self.write(name, &value);
+        }
+    }
+
+    fn write(&mut self, name: &str, value: &str) {
+        let comma = if self.text.len() > 1 { "," } else { "" };
+        let _ = write!(self.text, "{comma}\"{name}\":{value}");
     }
 
     fn text(&mut self, name: &str, value: &str) {
@@ -43,8 +72,11 @@ impl Members {
     }
 
     fn finish(mut self) -> String {
-        self.0.push('}');
-        self.0
+        for (name, edit) in std::mem::take(&mut self.edits) {
+            self.write_edited(name, edit, None);
+        }
+        self.text.push('}');
+        self.text
     }
 }
 
@@ -110,7 +142,7 @@ fn sign(
     banked: Option<&Banked>,
 ) -> Result<(Vec<u8>, Banked), String> {
     match twist {
-        Some(Twist::Unsigned) => Ok((Vec::new(), Banked::none())),
+        Some(Twist::Unsigned | Twist::UnsignedClaims(_)) => Ok((Vec::new(), Banked::none())),
         Some(Twist::Mac) => Ok((mac(b"a secret that no key document holds", signed), Banked::none())),
         Some(Twist::MacOfPublicKey) => {
             let pem = key.pem.as_deref().ok_or("the public key is not at hand as PEM")?;
@@ -130,11 +162,12 @@ fn sign(
 }
 
 fn header(world: &World, spec: &Spec<'_>, key: &SigningKey, kid: &str) -> String {
-    let mut header = Members::new();
+    let (edits, _) = spec.edits();
+    let mut header = Members::edited(edits, world, spec);
     header.text("typ", "JWT");
     let alg = match spec.twist() {
-        Some(Twist::Unsigned) if spec.index.is_multiple_of(2) => "none",
-        Some(Twist::Unsigned) => "nOnE",
+        Some(Twist::Unsigned | Twist::UnsignedClaims(_)) if spec.index.is_multiple_of(2) => "none",
+        Some(Twist::Unsigned | Twist::UnsignedClaims(_)) => "nOnE",
         Some(Twist::Mac | Twist::MacOfPublicKey) => "HS256",
         Some(Twist::OtherAlgorithm) => "RS512",
         _ => world.alg.name(),
@@ -169,7 +202,8 @@ fn header(world: &World, spec: &Spec<'_>, key: &SigningKey, kid: &str) -> String
 fn claims(world: &World, spec: &Spec<'_>, dice: &mut Dice) -> String {
     let twist = spec.twist();
     let tid = &world.tenant(spec.tenant).id;
-    let mut claims = Members::new();
+    let (_, edits) = spec.edits();
+    let mut claims = Members::edited(edits, world, spec);
     match twist {
         Some(Twist::NoAudience) => {}
         Some(Twist::GraphAudience) => claims.text("aud", GRAPH),
@@ -206,7 +240,7 @@ fn claims(world: &World, spec: &Spec<'_>, dice: &mut Dice) -> String {
     claims.finish()
 }
 
-fn app_claims(claims: &mut Members, spec: &Spec<'_>) {
+fn app_claims(claims: &mut Members<'_>, spec: &Spec<'_>) {
     claims.text("idtyp", "app");
     claims.text("oid", &spec.oid);
     let roles = ["Items.Read.All", "Items.Write.All", "Reports.Read.All", "Metadata.Read.All"];
@@ -214,7 +248,7 @@ fn app_claims(claims: &mut Members, spec: &Spec<'_>) {
     claims.text("sub", &spec.oid);
 }
 
-fn user_claims(claims: &mut Members, spec: &Spec<'_>, dice: &mut Dice) {
+fn user_claims(claims: &mut Members<'_>, spec: &Spec<'_>, dice: &mut Dice) {
     let groups: Vec<String> = (0..dice.between(2, 6)).map(|_| format!("\"{}\"", dice.guid())).collect();
     claims.raw("groups", &format!("[{}]", groups.join(",")));
     if spec.v1 {

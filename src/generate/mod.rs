@@ -8,6 +8,8 @@ mod archive;
 mod bank;
 mod config;
 mod dice;
+mod edit;
+mod edited;
 mod keyring;
 mod line;
 mod mint;

@@ -235,7 +235,8 @@ impl Made<'_> {
 fn expected(token: &Token<'_>) -> String {
     let mut lines = String::new();
     let Some(plant) = token.spec.plant else { return lines };
-    for rule in plant.rules {
+    let of_v1 = if token.spec.v1 { plant.rules_of_v1 } else { &[] };
+    for rule in plant.rules.iter().chain(of_v1) {
         let line = json!({
             "rule": rule,
             "token_sha256": token.minted.sha256,

@@ -3,6 +3,8 @@
 //! The table is written from the rules' descriptions under the policy that [`super::config`] writes; no code of the
 //! rules is looked at, so that the two can disagree. Every planted request is accepted, so that everything is judged.
 
+use super::edit::Edits;
+use super::edited::EDITED;
 use super::keyring::Signer;
 use super::plan::{LogFormat, Signing};
 use super::world::{Style, World};
@@ -66,6 +68,14 @@ pub(super) enum Twist {
     Opaque,
     /// Rightly signed otherwise, with a key that is wrong for the token.
     WrongKey(Signer),
+    /// A v2 token, rightly signed, with these differences in the header.
+    Header(Edits),
+    /// The same of a v1 token.
+    HeaderOfV1(Edits),
+    /// A user's v2 token, rightly signed, with these differences in the claims.
+    Claims(Edits),
+    /// The same without a signature, as [`Twist::Unsigned`].
+    UnsignedClaims(Edits),
 }
 
 /// A row of the table.
@@ -78,19 +88,25 @@ pub(super) struct Plant {
     pub style: Option<Style>,
     /// Every rule above the severity info that must fire for each of its requests.
     pub rules: &'static [&'static str],
+    /// Rules that must fire beside them where the token is of version 1.
+    pub rules_of_v1: &'static [&'static str],
 }
 
-const fn plant(name: &'static str, twist: Twist, rules: &'static [&'static str]) -> Plant {
-    Plant { name, twist, style: None, rules }
+pub(super) const fn plant(name: &'static str, twist: Twist, rules: &'static [&'static str]) -> Plant {
+    Plant { name, twist, style: None, rules, rules_of_v1: &[] }
 }
 
 const fn plant_at(style: Style, name: &'static str, twist: Twist, rules: &'static [&'static str]) -> Plant {
-    Plant { name, twist, style: Some(style), rules }
+    Plant { name, twist, style: Some(style), rules, rules_of_v1: &[] }
 }
 
 /// The table. Kinds are planted in turn, in this order.
 pub(super) const PLANTS: &[Plant] = &[
-    plant("wrong-aud", Twist::OtherAudience, &["wrong-aud"]),
+    // A v2 token names an application's id whichever it is; a v1 token the address of the other API.
+    Plant {
+        rules_of_v1: &["aud-form"],
+        ..plant("wrong-aud", Twist::OtherAudience, &["confused-deputy", "wrong-aud"])
+    },
     plant("expired-use-10-min", Twist::Late(600), &["expired-use"]),
     plant_at(Style::TenantPath, "cross-tenant-path", Twist::OtherDataTenant, &["cross-tenant-data"]),
     plant_at(Style::Principal, "email-authz", Twist::MailPrincipal, &["email-authz"]),
@@ -100,7 +116,7 @@ pub(super) const PLANTS: &[Plant] = &[
     plant("tenant-not-allowed", Twist::ForeignTenant, &["tenant-not-allowed"]),
     plant("graph-token", Twist::GraphAudience, &["graph-token", "wrong-aud"]),
     plant("expired-use-2-h", Twist::Late(7200), &["expired-use"]),
-    plant("not-yet-valid", Twist::Early, &["not-yet-valid"]),
+    plant("not-yet-valid", Twist::Early, &["iat-future", "not-yet-valid"]),
     plant("iss-tid-mismatch", Twist::OtherIssuer, &["iss-tid-mismatch"]),
     plant("alg-symmetric", Twist::Mac, &["alg-symmetric"]),
     plant("aud-missing", Twist::NoAudience, &["aud-missing"]),
@@ -166,11 +182,13 @@ pub(super) fn plant_of(
     if planted_before(token + 1) == ordinal {
         return None;
     }
-    let turn = usize::try_from(ordinal % u128::try_from(PLANTS.len()).ok()?).ok()?;
+    let count = PLANTS.len() + EDITED.len();
+    let turn = usize::try_from(ordinal % u128::try_from(count).ok()?).ok()?;
     PLANTS
         .iter()
+        .chain(EDITED)
         .cycle()
         .skip(turn)
-        .take(PLANTS.len())
+        .take(count)
         .find(|plant| plant.is_possible(world, issued, proven_until))
 }

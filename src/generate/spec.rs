@@ -1,6 +1,7 @@
 //! What a token is to be, and how it is to be used, before it is written down.
 
 use super::dice::Dice;
+use super::edit::Edits;
 use super::keyring::{KeyRing, Signer};
 use super::plant::{Plant, Twist};
 use super::world::{Api, Style, TRAFFIC_START, World};
@@ -97,7 +98,8 @@ impl<'w> Spec<'w> {
         // Keys for personal accounts never sign v1 tokens; the key without `issuer` is one of the v1 documents.
         let v1 = match twist {
             Some(Twist::WrongKey(Signer::Personal)) => false,
-            Some(Twist::OtherIssuer) => true,
+            Some(Twist::OtherIssuer | Twist::HeaderOfV1(_)) => true,
+            Some(Twist::Header(_) | Twist::Claims(_) | Twist::UnsignedClaims(_)) => false,
             _ => issued_for.v1,
         };
         let app = plant.is_none() && dice.chance(160);
@@ -130,6 +132,15 @@ impl<'w> Spec<'w> {
     /// The misuse.
     pub(super) fn twist(&self) -> Option<Twist> {
         self.plant.map(|plant| plant.twist)
+    }
+
+    /// How members of its header and of its claims differ.
+    pub(super) fn edits(&self) -> (Edits, Edits) {
+        match self.twist() {
+            Some(Twist::Header(edits) | Twist::HeaderOfV1(edits)) => (edits, &[]),
+            Some(Twist::Claims(edits) | Twist::UnsignedClaims(edits)) => (&[], edits),
+            _ => (&[], &[]),
+        }
     }
 
     /// The key that the application authorised on.

@@ -40,8 +40,8 @@ pub(super) enum Message {
 struct State {
     /// Rows of settled pieces, in order.
     blocks: Vec<Held>,
-    /// The block that is being filled, and its weight.
-    block: Rows,
+    /// The block that is being filled, a piece behind the other: to append them would copy every row. And its weight.
+    block: Vec<Rows>,
     block_weight: usize,
     /// Rows of other pieces.
     ahead: BTreeMap<u64, Held>,
@@ -51,14 +51,13 @@ struct State {
 impl State {
     fn add(&mut self, pieces: Vec<(u64, Rows)>, settled: u64, store: &mut Store) -> Result<(), RunError> {
         for (piece, rows) in pieces {
-            self.ahead.insert(piece, store.hold(rows).map_err(RunError::Store)?);
+            self.ahead.insert(piece, store.hold(vec![rows]).map_err(RunError::Store)?);
         }
         while let Some(first) = self.ahead.first_entry()
             && *first.key() < settled
         {
             let (mut rows, weight) = store.take(first.remove()).map_err(RunError::Store)?;
-            self.block.occurrences.append(&mut rows.occurrences);
-            self.block.rejects.append(&mut rows.rejects);
+            self.block.append(&mut rows);
             self.block_weight += weight;
             if self.block_weight >= BLOCK_BYTES {
                 self.close(store)?;
@@ -78,7 +77,7 @@ impl State {
     }
 
     fn forget(&mut self, store: &mut Store) -> Result<(), RunError> {
-        self.block = Rows::default();
+        self.block = Vec::new();
         let held = std::mem::take(&mut self.blocks);
         for held in held.into_iter().chain(std::mem::take(&mut self.ahead).into_values()) {
             store.forget(&held).map_err(RunError::Store)?;
@@ -171,12 +170,14 @@ impl<'c> Collector<'c> {
             return state.forget(&mut self.store);
         }
         for held in std::mem::take(&mut state.blocks) {
-            let (rows, _) = self.store.take(held).map_err(RunError::Store)?;
-            if !rows.occurrences.is_empty() {
-                self.sink.occurrences(rows.occurrences)?;
-            }
-            if !rows.rejects.is_empty() {
-                self.sink.rejects(rows.rejects)?;
+            let (pieces, _) = self.store.take(held).map_err(RunError::Store)?;
+            for rows in pieces {
+                if !rows.occurrences.is_empty() {
+                    self.sink.occurrences(rows.occurrences)?;
+                }
+                if !rows.rejects.is_empty() {
+                    self.sink.rejects(rows.rejects)?;
+                }
             }
         }
         Ok(())

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 #[derive(Debug)]
 pub(super) enum Held {
     /// In memory, with their weight in bytes.
-    Here(Rows, usize),
+    Here(Vec<Rows>, usize),
     /// In the file.
     There {
         /// First byte.
@@ -45,13 +45,14 @@ impl Store {
     /// # Errors
     ///
     /// The file cannot be made or written.
-    pub(super) fn hold(&mut self, rows: Rows) -> io::Result<Held> {
-        let weight = weight(&rows);
+    pub(super) fn hold(&mut self, rows: Vec<Rows>) -> io::Result<Held> {
+        let weight = rows.iter().map(weight).sum::<usize>();
         if self.weight + weight <= self.budget {
             self.weight += weight;
             return Ok(Held::Here(rows, weight));
         }
-        let bytes = serde_json::to_vec(&(&rows.occurrences, &rows.rejects))?;
+        let pieces: Vec<_> = rows.iter().map(|rows| (&rows.occurrences, &rows.rejects)).collect();
+        let bytes = serde_json::to_vec(&pieces)?;
         let file = match &mut self.file {
             Some(file) => file,
             none => none.insert(tempfile::tempfile_in(&self.directory)?),
@@ -70,7 +71,7 @@ impl Store {
     /// # Errors
     ///
     /// The file cannot be read.
-    pub(super) fn take(&mut self, held: Held) -> io::Result<(Rows, usize)> {
+    pub(super) fn take(&mut self, held: Held) -> io::Result<(Vec<Rows>, usize)> {
         match held {
             Held::Here(rows, weight) => {
                 self.weight = self.weight.saturating_sub(weight);
@@ -83,10 +84,10 @@ impl Store {
                     file.read_exact(&mut bytes)?;
                 }
                 self.forget_one()?;
-                let (occurrences, rejects): (Vec<OccurrenceRow>, Vec<RejectRow>) =
-                    serde_json::from_slice(&bytes)?;
-                let rows = Rows { occurrences, rejects };
-                let weight = weight(&rows);
+                let pieces: Vec<(Vec<OccurrenceRow>, Vec<RejectRow>)> = serde_json::from_slice(&bytes)?;
+                let rows = |(occurrences, rejects)| Rows { occurrences, rejects };
+                let rows: Vec<Rows> = pieces.into_iter().map(rows).collect();
+                let weight = rows.iter().map(weight).sum();
                 Ok((rows, weight))
             }
         }
@@ -121,28 +122,12 @@ impl Store {
 
 /// Bytes of memory that rows occupy, about.
 pub(super) fn weight(rows: &Rows) -> usize {
-    let occurrences: usize = rows.occurrences.iter().map(occurrence_bytes).sum();
+    let occurrence = |row: &OccurrenceRow| size_of::<OccurrenceRow>() + row.text_bytes();
+    let occurrences: usize = rows.occurrences.iter().map(occurrence).sum();
     let reject = |row: &RejectRow| {
         size_of::<RejectRow>() + row.excerpt.len() + row.reason.len() + text(row.source.as_ref())
     };
     occurrences + rows.rejects.iter().map(reject).sum::<usize>()
-}
-
-fn occurrence_bytes(row: &OccurrenceRow) -> usize {
-    let texts = [
-        &row.source,
-        &row.record_sha256,
-        &row.request_id,
-        &row.method,
-        &row.host,
-        &row.path,
-        &row.client_ip,
-        &row.user_agent,
-        &row.principal,
-        &row.data_tenant,
-    ];
-    let bytes: usize = texts.into_iter().map(|cell| text(cell.as_ref())).sum();
-    size_of::<OccurrenceRow>() + row.finding_id.len() + row.rule.len() + bytes
 }
 
 fn text(cell: Option<&String>) -> usize {
@@ -171,10 +156,13 @@ mod tests {
         for budget in [0, 400, 1 << 20] {
             let mut store = Store::new(budget, directory.path().to_owned());
             for _ in 0..2 {
-                let mut held: Vec<Held> = (0..20).map(|line| store.hold(rows(line)).unwrap()).collect();
+                let mut held: Vec<Held> =
+                    (0..20).map(|line| store.hold(vec![rows(line), rows(-line)]).unwrap()).collect();
                 store.forget(&held.remove(7)).unwrap();
-                let lines = held.into_iter().map(|held| store.take(held).unwrap().0.rejects);
-                let expected = (0..20).filter(|line| *line != 7).map(|line| rows(line).rejects);
+                let pieces = held.into_iter().flat_map(|held| store.take(held).unwrap().0);
+                let lines = pieces.map(|rows| rows.rejects);
+                let expected = (0..20).filter(|line| *line != 7).flat_map(|line| [rows(line), rows(-line)]);
+                let expected = expected.map(|rows| rows.rejects);
                 assert!(lines.eq(expected));
                 assert_eq!((store.weight, store.waiting, store.end), (0, 0, 0));
             }

@@ -94,7 +94,7 @@ pub struct Downgrade {
     pub rules: &'static [&'static str],
     /// Only findings of this gateway.
     pub gateway: Option<String>,
-    /// Only findings whose evidence has this number, and at most this large.
+    /// Only findings whose evidence has this number, and at most this large; `late_by_s` counts as of the last request.
     pub within: Option<(&'static str, i64)>,
     /// The severity they get, if theirs is higher.
     pub to: Severity,

@@ -2,7 +2,7 @@ use super::*;
 use arrow::array::{ArrayRef, AsArray, ListBuilder, StringBuilder};
 use arrow::array::{DictionaryArray, Int32Array, Int64Array, LargeStringArray, StringArray, StringViewArray};
 use arrow::array::{TimestampMicrosecondArray, new_null_array};
-use arrow::datatypes::{DataType, Int32Type, TimeUnit};
+use arrow::datatypes::{Int32Type, TimeUnit};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use std::ops::Range;

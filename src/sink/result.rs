@@ -95,11 +95,12 @@ impl ResultWriter {
         let Some(most) = self.tabled.occurrences_max else { return rows };
         let (written, not_written) = (&mut self.written, &mut self.not_written);
         let mut fits = |row: &OccurrenceRow| {
-            if let Some(count) = written.get_mut(&row.finding_id) {
+            let id = row.texts().finding_id;
+            if let Some(count) = written.get_mut(id) {
                 *count += 1;
                 return *count <= most;
             }
-            written.insert(row.finding_id.clone(), 1);
+            written.insert(id.to_owned(), 1);
             most > 0
         };
         let mut kept = rows;
@@ -172,30 +173,20 @@ fn large(output: &OutputDir, table: &dyn LargeTable) -> Result<TableFile, WriteE
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::findings::OccurrenceTexts;
     use crate::redact::Fingerprint;
     use crate::rules::Severity;
 
     fn occurrence(finding: &str, line: i64) -> OccurrenceRow {
-        OccurrenceRow {
-            finding_id: finding.to_owned(),
-            rule: "wrong-aud".to_owned(),
-            severity: Severity::High,
-            time: None,
-            source: Some("a.log".to_owned()),
-            line: Some(line),
-            offset: Some(0),
-            record_sha256: None,
-            request_id: None,
-            method: None,
-            host: None,
-            path: None,
-            status: None,
-            client_ip: None,
-            user_agent: None,
-            principal: None,
-            data_tenant: None,
-            token: Fingerprint([0; 32]),
-        }
+        let texts = OccurrenceTexts {
+            finding_id: finding,
+            rule: "wrong-aud",
+            source: Some("a.log"),
+            ..OccurrenceTexts::default()
+        };
+        let mut row = OccurrenceRow::new(Severity::High, Fingerprint([0; 32]), &texts);
+        row.line = Some(line);
+        row
     }
 
     fn rows(tabled: Tabled) -> (Vec<(&'static str, u64)>, u64) {

@@ -55,7 +55,9 @@ fn split_anywhere_and_merged_in_any_order_gives_the_same() {
         let concluded = engine.conclude(merged(&engine, parts, &order));
         prop_assert_eq!(&told(&concluded), &expected);
         rows.occurrences.sort_by(|a, b| {
-            (&a.source, a.line, a.offset, &a.rule, a.token).cmp(&(&b.source, b.line, b.offset, &b.rule, b.token))
+            let (one, other) = (a.texts(), b.texts());
+            (one.source, a.line, a.offset, one.rule, a.token)
+                .cmp(&(other.source, b.line, b.offset, other.rule, b.token))
         });
         prop_assert_eq!(&format!("{rows:#?}"), &expected_rows);
     });

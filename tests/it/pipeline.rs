@@ -69,7 +69,10 @@ fn any_threads_and_any_chunks_find_the_same() {
     let folder = tempfile::tempdir().unwrap();
     shuffled(corpus, folder.path(), false);
     let (expected, rows) = audit(corpus, folder.path(), &Options::default());
-    let least = |row: &OccurrenceRow| (row.source.clone(), row.line, row.offset, row.rule.clone());
+    let least = |row: &OccurrenceRow| {
+        let texts = row.texts();
+        (texts.source.map(str::to_owned), row.line, row.offset, texts.rule.to_owned())
+    };
     assert!(rows.occurrences.len() > 100, "{}", rows.occurrences.len());
     let unsorted = rows.occurrences.windows(2).find(|pair| least(&pair[0]) > least(&pair[1]));
     assert_eq!(unsorted, None);

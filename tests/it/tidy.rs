@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use tokentrail::rules::RULES;
 
 /// Most lines of a file.
 const FILE_LINES_MAX: usize = 500;
@@ -191,6 +192,15 @@ fn every_rule_is_documented_and_proved_by_cases() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_readme_names_every_rule_and_their_number() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    for rule in RULES {
+        assert!(readme.contains(&format!("`{}`", rule.id)), "README.md does not name {}", rule.id);
+    }
+    assert!(readme.contains(&format!("It has {} rules", RULES.len())), "there are {} rules", RULES.len());
 }
 
 #[test]

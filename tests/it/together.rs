@@ -102,11 +102,11 @@ fn unknown(users: usize, minutes: usize, sources: &[&str]) -> Vec<FindingRow> {
         activity: false,
         portable: false,
     });
-    let uses = (0..users).map(|user| {
+    let minted = (0..users).map(|user| {
         let minute = user * minutes;
         (token(user, "api://orders"), format!("2026-10-14T{:02}:{:02}:00Z", 10 + minute / 60, minute % 60))
     });
-    concluded(&engine, uses).tables.findings
+    concluded(&engine, minted).tables.findings
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::entra;
 use crate::facts::Pairing;
 use crate::rules::kit::{Check, Confidence, Evidence, Reason, rule};
 use crate::token::Claims;
+use std::borrow::Cow;
 
 rule! {
     /// An ID token was sent in place of an access token.
@@ -34,9 +35,9 @@ const OF_ACCESS_TOKENS: [&str; 5] = ["scp", "roles", "azp", "appid", "idtyp"];
 
 fn check(pairing: &Pairing<'_>) -> Check {
     let Some(claims) = pairing.token.claims() else { return Check::NotEvaluable(Reason::NO_CLAIMS) };
-    let evidence = Evidence::new("An ID token was sent in place of an access token.")
-        .expected("an access token for this API")
-        .actual(claims.audience.column().unwrap_or_default());
+    let mut evidence = Evidence::new("An ID token was sent in place of an access token.")
+        .expected("an access token for this API");
+    evidence.actual = claims.audience.column().map(Cow::into_owned);
     if let Some(mark) = OF_ID_TOKENS.into_iter().find(|name| is_present(claims, name)) {
         return Check::fires(answered(evidence.fact("claim", mark), pairing));
     }
@@ -50,7 +51,7 @@ fn check(pairing: &Pairing<'_>) -> Check {
     if !claims.audience.stated().any(|aud| own.iter().any(|own| entra::normal_guid(own) == aud)) {
         return Check::Quiet;
     }
-    let mut evidence = evidence.fact("claim", "aud");
+    evidence = evidence.fact("claim", "aud");
     evidence.confidence = Some(Confidence::Heuristic);
     Check::fires(answered(evidence, pairing))
 }

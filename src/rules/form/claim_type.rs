@@ -3,8 +3,8 @@
 use crate::codec::json::Value;
 use crate::entra;
 use crate::facts::{Context, TokenFacts};
-use crate::keys::SourceKind;
 use crate::rules::kit::{Check, Evidence, Reason, rule};
+use crate::rules::signature::VerifyingKey;
 
 rule! {
     /// A claim that decides about access has another JSON type than it should.
@@ -76,18 +76,9 @@ fn check(token: &TokenFacts, context: Context<'_>) -> Check {
     )
 }
 
-/// True for a token under the key of one application, which claims mapping takes; only that application's document lists it.
+/// True for a token under the key of one application, which claims mapping takes.
 fn has_own_key(token: &TokenFacts, context: Context<'_>) -> bool {
-    let signature = &token.signature;
-    let (Some(keys), Some(id), Some(authority)) = (context.keys, signature.key, &signature.authority) else {
-        return false;
-    };
-    let listings = keys.key(id).listings.iter();
-    let mut serving = listings.filter(|listing| authority.sources.contains(&listing.source));
-    serving.all(|listing| match &keys.source(listing.source).kind {
-        SourceKind::Entra(source) => source.appid.is_some(),
-        _ => false,
-    })
+    VerifyingKey::of(token, context).is_ok_and(|key| !key.custom_apps().is_empty())
 }
 
 fn is_number(value: &Value<'_>) -> bool {

@@ -34,7 +34,7 @@ use crate::limits;
 use crate::verify::Verdict;
 
 /// The key that verifies a token, with what is known about it.
-struct VerifyingKey<'a> {
+pub(super) struct VerifyingKey<'a> {
     keys: &'a KeyHistory,
     id: KeyId,
     authority: &'a Authority,
@@ -44,7 +44,7 @@ impl<'a> VerifyingKey<'a> {
     /// # Errors
     ///
     /// What a rule about the verifying key says where there is none.
-    fn of(token: &'a TokenFacts, context: Context<'a>) -> Result<Self, Check> {
+    pub(super) fn of(token: &'a TokenFacts, context: Context<'a>) -> Result<Self, Check> {
         let signature = &token.signature;
         match (context.keys, signature.key, &signature.authority) {
             (Some(keys), Some(id), Some(authority)) => Ok(Self { keys, id, authority }),
@@ -65,7 +65,7 @@ impl<'a> VerifyingKey<'a> {
 
     /// The applications whose own key it is: those of its sources, if each of them is an application's (`appid=`). Such
     /// a source may list the tenant's keys as well, and those are nobody's own.
-    fn custom_apps(&self) -> Vec<&'a str> {
+    pub(super) fn custom_apps(&self) -> Vec<&'a str> {
         let app = |listing: &Listing| match &self.keys.source(listing.source).kind {
             SourceKind::Entra(source) => source.appid.as_deref(),
             _ => None,

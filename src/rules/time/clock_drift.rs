@@ -5,7 +5,6 @@ use crate::policy::Behaviour;
 use crate::rules::kit::{Evidence, Severity, rule};
 use crate::rules::run::{Conclusion, Downgrade, RestoreError, RunFinding, RunRule, RunState};
 use crate::time::{SECOND, UtcMicros};
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -18,10 +17,11 @@ rule! {
     /// have ended.
     ///
     /// What to do: set the gateway's clock; until then keep the offset in mind when its records are compared with others.
-    /// Where the records name no gateway, a source is judged in its place, and nothing is lowered.
+    /// Where the records name no gateway, a source is judged in its place.
     ///
-    /// Known false positives: none. Only tokens that a key vouches for are counted (without a key archive: those that were
-    /// accepted), so that nobody can fake a drift; fewer than five of them say nothing about a clock.
+    /// Known false positives: none. Only tokens that a key vouches for are counted, so that nobody can fake a drift; fewer
+    /// than five of them say nothing about a clock. Without a key archive accepted tokens are counted; for these, and for
+    /// sources, nothing is lowered.
     "clock-drift", Time, "I/I", BlindSpot, Heuristic,
     references: ["RFC 7519 section 4.1.6", "RFC 5905 section 1"],
     needs: [],
@@ -30,6 +30,11 @@ rule! {
 
 /// Distinct tokens from which a clock is judged.
 const TOKENS_MIN: usize = 5;
+/// Tokens that are remembered of a place: those with the least fingerprints, which are as good as drawn by lot, and the
+/// same however the input is cut.
+const TOKENS_MAX: usize = 1024;
+/// Microseconds by which Entra dates tokens back, so that a clock is off by more than it shows (rules.md section 8).
+const BACK_DATING: i64 = 300 * SECOND;
 /// Findings that a drift explains.
 const EXPLAINED: &[&str] = &["expired-use", "iat-future", "not-yet-valid"];
 /// Where they say how far off a request was. A rule has one of them.
@@ -37,8 +42,8 @@ const DISTANCES: [&str; 2] = ["early_by_s", "late_by_s"];
 
 struct ClockDrift;
 
-/// Age of each token at its first use, in microseconds, by the beginning of its fingerprint.
-type Ages = HashMap<u64, i64>;
+/// Age of tokens at their first use, in microseconds, by the beginning of the fingerprint; at most [`TOKENS_MAX`].
+type Ages = BTreeMap<u64, i64>;
 
 #[derive(Default)]
 struct Drift {
@@ -47,15 +52,18 @@ struct Drift {
     sources: BTreeMap<String, Ages>,
     /// `clock-drift-percent`, from the policy that every request has in common.
     percent: Option<u64>,
+    /// True if keys vouched for the tokens.
+    verified: bool,
 }
 
-/// The saved form of [`Drift`], in order.
+/// The saved form of [`Drift`].
 #[derive(Serialize, Deserialize)]
 struct Saved {
     version: u32,
     gateways: BTreeMap<String, Vec<(u64, i64)>>,
     sources: BTreeMap<String, Vec<(u64, i64)>>,
     percent: Option<u64>,
+    verified: bool,
 }
 
 /// Version of [`Saved`].
@@ -77,6 +85,7 @@ impl RunRule for ClockDrift {
             gateways: places(saved.gateways),
             sources: places(saved.sources),
             percent: saved.percent,
+            verified: saved.verified,
         }))
     }
 }
@@ -101,8 +110,9 @@ impl RunState for Drift {
         let token = beginning(facts.token.token.fingerprint.0);
         match places.get_mut(name) {
             Some(ages) => add(ages, token, age),
-            None => drop(places.insert(name.to_owned(), [(token, age)].into_iter().collect())),
+            None => drop(places.insert(name.to_owned(), Ages::from([(token, age)]))),
         }
+        self.verified = facts.context.keys.is_some();
         if self.percent.is_none() {
             self.percent = facts.context.policy.map(|policy| policy.behaviour().clock_drift_percent);
         }
@@ -111,28 +121,28 @@ impl RunState for Drift {
     fn merge(&mut self, other: Box<dyn RunState>) {
         let Ok(other) = other.into_any().downcast::<Self>() else { return };
         self.percent = self.percent.or(other.percent);
+        self.verified |= other.verified;
         for (mine, theirs) in [(&mut self.gateways, other.gateways), (&mut self.sources, other.sources)] {
             for (name, ages) in theirs {
                 let mine = mine.entry(name).or_default();
-                ages.into_iter().for_each(|(token, age)| add(mine, token, age));
+                for (token, age) in ages {
+                    add(mine, token, age);
+                }
             }
         }
     }
 
     fn save(&self) -> Vec<u8> {
         let places = |places: &BTreeMap<String, Ages>| {
-            let sorted = |ages: &Ages| {
-                let mut ages: Vec<(u64, i64)> = ages.iter().map(|(token, age)| (*token, *age)).collect();
-                ages.sort_unstable();
-                ages
-            };
-            places.iter().map(|(name, ages)| (name.clone(), sorted(ages))).collect()
+            let pairs = |ages: &Ages| ages.iter().map(|(token, age)| (*token, *age)).collect();
+            places.iter().map(|(name, ages)| (name.clone(), pairs(ages))).collect()
         };
         let saved = Saved {
             version: VERSION,
             gateways: places(&self.gateways),
             sources: places(&self.sources),
             percent: self.percent,
+            verified: self.verified,
         };
         serde_json::to_vec(&saved).unwrap_or_default()
     }
@@ -148,7 +158,9 @@ impl RunState for Drift {
                 within: Some((distance, measured.offset_s)),
                 to: Severity::Info,
             };
-            conclusion.downgrades.extend(DISTANCES.map(downgrade));
+            if self.verified {
+                conclusion.downgrades.extend(DISTANCES.map(downgrade));
+            }
             let subject = format!("gateway:{gateway}");
             conclusion.findings.push(finding(subject, Some(gateway.clone()), &measured, percent));
         }
@@ -171,8 +183,19 @@ fn beginning(fingerprint: [u8; 32]) -> u64 {
 }
 
 fn add(ages: &mut Ages, token: u64, age: i64) {
-    let least = ages.entry(token).or_insert(age);
-    *least = age.min(*least);
+    if let Some(least) = ages.get_mut(&token) {
+        *least = age.min(*least);
+        return;
+    }
+    let full = ages.len() >= TOKENS_MAX;
+    // What is given up here is given up wherever the input is cut, because more tokens only push it further back.
+    if full && ages.last_key_value().is_some_and(|(last, _)| token > *last) {
+        return;
+    }
+    ages.insert(token, age);
+    if full {
+        ages.pop_last();
+    }
 }
 
 /// A clock that runs behind.
@@ -185,8 +208,8 @@ struct Measured {
 
 /// Measures a clock; `None` if it does not run behind, or too few tokens tell of it.
 ///
-/// Tokens are used at any time after their issue, so their leads spread below the offset. Twice their median reaches as
-/// far, and no single token with an invented time moves it.
+/// The tokens that are used at once show the offset, less what Entra dates them back. The most extreme twentieth, or at
+/// least one, is passed over: one token with an invented time must not widen what is lowered.
 fn measure(ages: &Ages, percent: u64) -> Option<Measured> {
     let mut sorted: Vec<i64> = ages.values().copied().collect();
     sorted.sort_unstable();
@@ -197,12 +220,13 @@ fn measure(ages: &Ages, percent: u64) -> Option<Measured> {
     if sorted.len() < TOKENS_MIN || !(many || median < 0) {
         return None;
     }
-    let lead = sorted.get(early / 2)?.saturating_neg();
+    let extreme = (early / 20).max(1).min(early.saturating_sub(1));
+    let lead = sorted.get(extreme)?.saturating_neg();
     Some(Measured {
         tokens: sorted.len(),
         early,
         median_age_s: median.div_euclid(SECOND),
-        offset_s: lead.saturating_mul(2).div_euclid(SECOND).saturating_add(1),
+        offset_s: lead.saturating_add(BACK_DATING).div_euclid(SECOND),
     })
 }
 
@@ -247,8 +271,10 @@ mod tests {
 
     #[test]
     fn one_token_with_an_invented_time_does_not_move_the_offset() {
-        let measured = measure(&ages(&[-31_536_000, -100, -100, -90, 300]), 20).unwrap();
-        assert_eq!(measured.offset_s, 201);
+        let measured = measure(&ages(&[-31_536_000, -110, -100, -90, 300]), 20).unwrap();
+        assert_eq!(measured.offset_s, 410);
+        // Where only one token is early there is no other to go by.
+        assert_eq!(measure(&ages(&[-100, 300, 300, 300, 300]), 1).unwrap().offset_s, 400);
     }
 
     #[test]
@@ -258,6 +284,7 @@ mod tests {
             gateways: [("edge-1".to_owned(), early.clone())].into(),
             sources: [("a.log".to_owned(), early)].into(),
             percent: None,
+            verified: true,
         };
         let conclusion = Box::new(drift).conclude();
         let subjects: Vec<_> = conclusion.findings.iter().map(|finding| finding.subject.as_deref()).collect();
@@ -265,13 +292,44 @@ mod tests {
         assert_eq!(conclusion.downgrades.len(), 2);
         for downgrade in conclusion.downgrades {
             assert_eq!(downgrade.gateway.as_deref(), Some("edge-1"));
-            assert!(matches!(downgrade.within, Some(("early_by_s" | "late_by_s", 201))));
+            assert!(matches!(downgrade.within, Some(("early_by_s" | "late_by_s", 400))));
         }
     }
 
     #[test]
+    fn without_keys_nothing_is_lowered() {
+        let gateways = [("edge-1".to_owned(), ages(&[-100; 5]))].into();
+        let conclusion = Box::new(Drift { gateways, ..Drift::default() }).conclude();
+        assert_eq!((conclusion.findings.len(), conclusion.downgrades.len()), (1, 0));
+    }
+
+    #[test]
+    fn the_same_tokens_are_remembered_however_the_input_is_cut() {
+        let tokens: Vec<u64> = (0..5000_u64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
+        let age = |token: u64, n: i64| i64::try_from(token % 1000).unwrap() + n;
+        let mut whole = Ages::new();
+        let mut halves = [Ages::new(), Ages::new()];
+        for n in 0..2 {
+            for (at, token) in tokens.iter().enumerate() {
+                add(&mut whole, *token, age(*token, n));
+                add(&mut halves[at % 2], *token, age(*token, n));
+            }
+        }
+        let [mut odd, even] = halves;
+        for (token, age) in even {
+            add(&mut odd, token, age);
+        }
+        assert_eq!(whole.len(), TOKENS_MAX);
+        assert_eq!(whole, odd);
+    }
+
+    #[test]
     fn a_state_of_another_version_is_refused() {
-        assert!(ClockDrift.restore(br#"{"version":9,"gateways":{},"sources":{},"percent":null}"#).is_err());
+        assert!(
+            ClockDrift
+                .restore(br#"{"version":9,"gateways":{},"sources":{},"percent":null,"verified":true}"#)
+                .is_err()
+        );
         assert!(ClockDrift.restore(b"").is_err());
     }
 }
