@@ -53,8 +53,11 @@ fn check(token: &TokenFacts, _: Context<'_>) -> Check {
     )
 }
 
+/// A sign by its name, and what tells whether an id has it.
+type Sign = (&'static str, fn(&str) -> bool);
+
 /// What shows an injection.
-const SIGNS: [(&str, fn(&str) -> bool); 8] = [
+const SIGNS: [Sign; 8] = [
     ("path", |kid| kid.contains(['/', '\\']) || kid.contains("..")),
     ("quote", |kid| kid.contains(['\'', '"'])),
     ("semicolon", |kid| kid.contains(';')),

@@ -108,12 +108,11 @@ impl RunState for Absences {
             (None, source) => (&mut self.sources, source.unwrap_or_default()),
         };
         let known = places.get_mut(place).and_then(|apis| apis.get_mut(&api.name)?.get_mut(&request.outcome));
-        match known {
-            Some(known) => known.merge(uses),
-            None => {
-                let apis = places.entry(place.to_owned()).or_default();
-                apis.entry(api.name.clone()).or_default().insert(request.outcome, uses);
-            }
+        if let Some(known) = known {
+            known.merge(uses);
+        } else {
+            let apis = places.entry(place.to_owned()).or_default();
+            apis.entry(api.name.clone()).or_default().insert(request.outcome, uses);
         }
     }
 
@@ -122,7 +121,9 @@ impl RunState for Absences {
         for (mine, theirs) in [(&mut self.gateways, other.gateways), (&mut self.sources, other.sources)] {
             for (place, apis) in theirs {
                 let mine = mine.entry(place).or_default();
-                apis.into_iter().for_each(|(api, outcomes)| merge(mine.entry(api).or_default(), outcomes));
+                for (api, outcomes) in apis {
+                    merge(mine.entry(api).or_default(), outcomes);
+                }
             }
         }
         self.showing_gateways.extend(other.showing_gateways);
