@@ -38,6 +38,7 @@ pub(super) const EDITED: &[Plant] = &[
         Twist::UnsignedClaims(&[("actortoken", Json(r#""of-a-service""#))]),
         &["actor-token", "alg-none"],
     ),
+    plant("refresh-token-sent", Twist::RefreshToken, &["refresh-token-sent"]),
     // Time.
     plant(
         "iat-future",
@@ -72,6 +73,22 @@ pub(super) const EDITED: &[Plant] = &[
         "idp-unexpected",
         Twist::Claims(&[("idp", Json(r#""https://sts.windows.net/dddddddd-0000-4000-8000-00000000beef/""#))]),
         &["idp-unexpected"],
+    ),
+    plant("iss-missing", Twist::Claims(&[("iss", Absent)]), &["iss-missing", "key-source-mismatch"]),
+    plant(
+        "cloud-mismatch",
+        Twist::Claims(&[("iss", Json(r#""https://login.microsoftonline.us/{tid}/v2.0""#))]),
+        &["cloud-mismatch", "key-source-mismatch"],
+    ),
+    plant(
+        "b2c-issuer",
+        Twist::Claims(&[("iss", Json(r#""https://contoso.b2clogin.com/{tid}/v2.0/""#))]),
+        &["b2c-issuer", "key-source-mismatch"],
+    ),
+    plant(
+        "ciam-issuer",
+        Twist::Claims(&[("iss", Json(r#""https://{tid}.ciamlogin.com/{tid}/v2.0""#))]),
+        &["ciam-issuer", "key-source-mismatch"],
     ),
     // Audience.
     plant("aud-multiple", Twist::Claims(&[("aud", Json(r#"["{app}","{oid}"]"#))]), &["aud-multiple"]),

@@ -88,8 +88,13 @@ pub(super) fn mint(
     banked: Option<&Banked>,
 ) -> Result<Minted, GenerateError> {
     let mut dice = Dice::new(world.seed, "claims", spec.index);
-    if spec.twist() == Some(Twist::Opaque) {
-        let text = format!("key-{}", dice.text(30));
+    let opaque = match spec.twist() {
+        Some(Twist::Opaque) => Some(format!("key-{}", dice.text(30))),
+        // As Entra writes them: a version, a dot, and some hundred characters.
+        Some(Twist::RefreshToken) => Some(format!("1.A{}", dice.text(600))),
+        _ => None,
+    };
+    if let Some(text) = opaque {
         let sha256 = fingerprint(text.as_bytes(), &[]);
         return Ok(Minted { text, sha256, banked: Banked::none() });
     }

@@ -64,6 +64,8 @@ pub(super) enum Twist {
     Padded,
     /// The signature has a character outside the alphabet.
     ForeignCharacter,
+    /// A refresh token in place of an access token.
+    RefreshToken,
     /// No JWT at all.
     Opaque,
     /// Rightly signed otherwise, with a key that is wrong for the token.
@@ -101,7 +103,7 @@ const fn plant_at(style: Style, name: &'static str, twist: Twist, rules: &'stati
 }
 
 /// The table. Kinds are planted in turn, in this order.
-pub(super) const PLANTS: &[Plant] = &[
+const PLANTS: &[Plant] = &[
     // A v2 token names an application's id whichever it is; a v1 token the address of the other API.
     Plant {
         rules_of_v1: &["aud-form"],
@@ -169,6 +171,11 @@ impl Plant {
     }
 }
 
+/// Both halves of the table.
+pub(super) fn all() -> impl Iterator<Item = &'static Plant> + Clone {
+    PLANTS.iter().chain(EDITED)
+}
+
 /// The misuse of a token: every `1 / misuse` tokens one, its kind in turn among the possible ones.
 pub(super) fn plant_of(
     world: &World,
@@ -182,13 +189,7 @@ pub(super) fn plant_of(
     if planted_before(token + 1) == ordinal {
         return None;
     }
-    let count = PLANTS.len() + EDITED.len();
+    let count = all().count();
     let turn = usize::try_from(ordinal % u128::try_from(count).ok()?).ok()?;
-    PLANTS
-        .iter()
-        .chain(EDITED)
-        .cycle()
-        .skip(turn)
-        .take(count)
-        .find(|plant| plant.is_possible(world, issued, proven_until))
+    all().cycle().skip(turn).take(count).find(|plant| plant.is_possible(world, issued, proven_until))
 }

@@ -97,9 +97,13 @@ impl<'w> Spec<'w> {
         let neighbour = || if tenant + 1 < world.tenants.len() { tenant + 1 } else { 0 };
         // Keys for personal accounts never sign v1 tokens; the key without `issuer` is one of the v1 documents.
         let v1 = match twist {
-            Some(Twist::WrongKey(Signer::Personal)) => false,
             Some(Twist::OtherIssuer | Twist::HeaderOfV1(_)) => true,
-            Some(Twist::Header(_) | Twist::Claims(_) | Twist::UnsignedClaims(_)) => false,
+            Some(
+                Twist::WrongKey(Signer::Personal)
+                | Twist::Header(_)
+                | Twist::Claims(_)
+                | Twist::UnsignedClaims(_),
+            ) => false,
             _ => issued_for.v1,
         };
         let app = plant.is_none() && dice.chance(160);

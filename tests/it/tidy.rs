@@ -160,7 +160,7 @@ fn long_functions(text: &str) -> Vec<String> {
 fn every_rule_is_documented_and_proved_by_cases() {
     let mut wrong = Vec::new();
     let mut seen = BTreeSet::new();
-    for rule in tokentrail::rules::RULES {
+    for rule in RULES {
         let first = rule.manual.trim().lines().next().unwrap_or("").trim();
         let mut complain = |what: &str| wrong.push(format!("{}: {what}", rule.id));
         if !seen.insert(rule.id) {
