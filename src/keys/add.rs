@@ -161,6 +161,8 @@ impl Lines {
             source: source.map(str::to_owned),
             sha256: Some(sha256),
             status: None,
+            prev: None,
+            text_sha256: String::new(),
         });
         Ok(())
     }

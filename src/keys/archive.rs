@@ -4,6 +4,7 @@ use super::capture::Capture;
 use super::capture::CaptureLine;
 use super::capture::Metadata;
 use super::capture::Served;
+use super::chain;
 use super::document::DOCUMENT_BYTES_MAX;
 use super::document::Document;
 use super::error::KeysError;
@@ -180,6 +181,7 @@ impl Stored {
             let bytes = fs::read(&path).map_err(KeysError::io(&path))?;
             whole.update(format!("{LINES_FILE}\0{}\n", sha256(&bytes)).as_bytes());
             lines = read_lines(&bytes, &mut notices)?;
+            chain::check(&lines)?;
         }
         let whole = redact::hex(whole.finish().as_ref());
         Ok((Self { documents, lines }, whole, notices))

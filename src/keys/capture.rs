@@ -2,6 +2,8 @@
 
 use super::jwk::Jwk;
 use super::when::CaptureTime;
+use crate::redact;
+use aws_lc_rs::digest;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -46,6 +48,10 @@ pub(super) struct CaptureLine {
     /// Lower-case hexadecimal.
     pub(super) sha256: Option<String>,
     pub(super) status: Option<i64>,
+    /// Digest of the capture before it, lower-case hexadecimal; what is no digest is left out.
+    pub(super) prev: Option<String>,
+    /// SHA-256 of the line itself, lower-case hexadecimal.
+    pub(super) text_sha256: String,
 }
 
 /// What the status of a fetch says about its body.
@@ -80,15 +86,22 @@ impl CaptureLine {
             Some(_) => return Err("`status` is neither a number nor a string".to_owned()),
         };
         let sha256 = member("sha256")?.map(str::to_ascii_lowercase);
-        if sha256
-            .as_ref()
-            .is_some_and(|text| text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()))
-        {
+        if sha256.as_ref().is_some_and(|text| !is_digest(text)) {
             return Err("`sha256` is not 64 hexadecimal digits".to_owned());
         }
         let file = member("file")?.map(relative_file).transpose()?;
         let time = line_time(member("captured_at")?, member("ended_at")?)?;
-        let line = Self { number, file, time, source: member("source")?.map(str::to_owned), sha256, status };
+        let prev = value.get("prev").and_then(Value::as_str).map(str::to_ascii_lowercase);
+        let line = Self {
+            number,
+            file,
+            time,
+            source: member("source")?.map(str::to_owned),
+            sha256,
+            status,
+            prev: prev.filter(|text| is_digest(text)),
+            text_sha256: redact::hex(digest::digest(&digest::SHA256, text.as_bytes()).as_ref()),
+        };
         match (&line.file, line.status, line.time) {
             (None, None, _) => Err("neither `file` nor the `status` of a failed fetch".to_owned()),
             (None, _, None) => Err("a failed fetch without `captured_at`".to_owned()),
@@ -103,6 +116,11 @@ impl CaptureLine {
             Some(_) => Served::Nothing,
         }
     }
+}
+
+/// True for the 64 hexadecimal digits of a SHA-256.
+fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn line_time(captured_at: Option<&str>, ended_at: Option<&str>) -> Result<Option<CaptureTime>, String> {

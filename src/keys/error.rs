@@ -58,6 +58,17 @@ pub enum KeysError {
         /// Digest of the file as it is.
         found: String,
     },
+    /// A line whose `prev` is not the capture before it.
+    #[error(
+        "captures.jsonl:{line}: tampered: `prev` is {recorded}, which is the SHA-256 of no capture before it: a line was \
+         removed, added or changed; restore captures.jsonl from a copy"
+    )]
+    Chain {
+        /// Line, counted from 1.
+        line: usize,
+        /// Recorded digest, lower-case hexadecimal.
+        recorded: String,
+    },
     /// A capture that cannot be added.
     #[error("{0}")]
     Add(String),

@@ -9,6 +9,7 @@ mod add;
 mod archive;
 mod candidates;
 mod capture;
+mod chain;
 mod der;
 mod document;
 mod error;
