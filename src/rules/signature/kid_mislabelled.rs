@@ -1,7 +1,7 @@
 //! `kid-mislabelled`
 
 use super::VerifyingKey;
-use crate::facts::{Context, TokenFacts};
+use crate::facts::{Pairing, Validator};
 use crate::rules::kit::{Check, Evidence, rule};
 
 rule! {
@@ -16,11 +16,12 @@ rule! {
     "kid-mislabelled", Signature, "H/M", Attack, Proven,
     references: ["RFC 7515 section 4.1.4", "RFC 8725 section 3.8", "CWE-345"],
     needs: [Header, Keys],
-    judge: Token(check),
+    judge: Api(check),
 }
 
-fn check(token: &TokenFacts, context: Context<'_>) -> Check {
-    let key = match VerifyingKey::of(token, context) {
+fn check(pairing: &Pairing<'_>) -> Check {
+    let token = pairing.token;
+    let key = match VerifyingKey::of(token, pairing.context) {
         Ok(key) => key,
         Err(check) => return check,
     };
@@ -32,6 +33,10 @@ fn check(token: &TokenFacts, context: Context<'_>) -> Check {
     let evidence =
         Evidence::new("The token names a key that does not exist; another key of its issuer verifies it.")
             .expected(key.key().kid.as_deref().unwrap_or("a key without kid"))
-            .actual(kid);
+            .actual(kid)
+            .answers(
+                Validator::of(pairing.validation).signature(token, token.signature.verdict),
+                Validator::STRICT.signature(token, token.signature.verdict),
+            );
     Check::fires(key.describe(evidence, None))
 }
