@@ -75,8 +75,10 @@ def agreement(setting, corpus, peer):
     counts = run["counts"]
     ours = (counts["records"], counts["tokens"]["present"], run["verdicts"]["uses"]["valid"])
     theirs = (peer["lines"], peer["tokens"], peer["valid"])
-    if ours[0] != corpus.lines or ours != theirs:
-        yield note("**the peer counts other lines, tokens or valid tokens**", f"{ours}", f"{theirs}")
+    # A few of the misused tokens are valid for one of the two only: the peer knows no issuers and finds no key by trying.
+    alike = ours[:2] == theirs[:2] and abs(ours[2] - theirs[2]) * 1000 <= ours[2]
+    if ours[0] != corpus.lines or not alike:
+        yield note("**the peer counts other lines or tokens, or other valid ones by more than one in a thousand**", f"{ours}", f"{theirs}")
 
 
 def repeat(setting):
