@@ -19,7 +19,7 @@ use crate::policy::{ApiMatch, ApiSettings, Request, Stage};
 use crate::record::{Presence, Record};
 use crate::redact::Secrets;
 use crate::rules::kit::{Check, Evidence, Severity};
-use crate::rules::{self, Needs, Rule, Silence};
+use crate::rules::{Needs, Rule, Silence};
 use crate::time::UtcMicros;
 use crate::verify::Signature;
 use crate::verify::Verdict;
@@ -118,7 +118,7 @@ impl Engine {
                 new.push((slot, token));
             }
             let paired = tokens.front.paired(slot, PairingPlace::of(&facts.pairing())).unwrap_or_default();
-            let uses = Use { facts: &facts, entry, paired, token, place };
+            let uses = Use { facts: &facts, silence: Silence::at(&facts), entry, paired, token, place };
             not_evaluable |= self.run_rules(&uses, partial, rows);
         }
         if not_evaluable {
@@ -281,9 +281,9 @@ impl Engine {
                 not_evaluable |= self.settle(*at, rule, check, uses, partial, rows);
             }
         }
-        let (silence, lacking) = (Silence::at(uses.facts), Needs::lacking(uses.facts));
+        let lacking = Needs::lacking(uses.facts);
         for known in &self.use_rules {
-            if silence.covers(known.rule.category) {
+            if uses.silence.covers(known.rule.category) {
                 continue;
             }
             // Asked once more where something is missing, for what that is.
@@ -314,7 +314,7 @@ impl Engine {
     ) -> bool {
         match check {
             Check::Quiet => false,
-            Check::NotEvaluable(_) | Check::Fires(_) if rules::silenced(rule, uses.facts) => false,
+            Check::NotEvaluable(_) | Check::Fires(_) if uses.silence.covers(rule.category) => false,
             Check::NotEvaluable(reason) => {
                 partial.not_evaluable.add(at, *reason, 1);
                 true
@@ -403,6 +403,8 @@ impl Engine {
 #[derive(Clone, Copy)]
 struct Use<'u, 'p> {
     facts: &'u Facts<'u>,
+    /// The families that have nothing to say.
+    silence: Silence,
     entry: &'u Entry,
     /// What the rules said of the token at the API.
     paired: &'u [(usize, Check)],
