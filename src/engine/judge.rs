@@ -53,13 +53,13 @@ impl Engine {
         let api = self.policy.as_ref().map(|policy| policy.api_of(request));
         let settings = api.and_then(|api| api.settings);
         let name = settings.map(|settings| settings.name.as_str());
-        let validation = self.validation(input, record.gateway);
-        self.pair(front, slots, settings, validation);
-        let tokens = Tokens { front, slots };
-        if !self.keeps(record, time, gateway, name, tokens) {
+        if !self.keeps(record, time, gateway, name, Tokens { front, slots }) {
             partial.counts.filtered += 1;
             return;
         }
+        let validation = self.validation(input, record.gateway);
+        self.pair(front, slots, settings, validation);
+        let tokens = Tokens { front, slots };
         let place = Place::new(partial, scanned, tokens, time, seat, name);
         self.count_record(record, time, api, &place, partial);
         let authorizes_on = settings.and_then(|settings| settings.authorizes_on.as_deref());
