@@ -1,7 +1,7 @@
 //! What the rules over the key history share: subjects, and whose keys a source serves.
 
 use crate::entra::Cloud;
-use crate::keys::{EntraSource, Key, KeyHistory, KeyId, SourceId, SourceKind};
+use crate::keys::{EntraSource, Key, KeyHistory, Listing, SourceId, SourceKind};
 use crate::limits;
 use crate::rules::kit::{Evidence, Statement};
 use std::collections::BTreeMap;
@@ -39,14 +39,11 @@ pub(super) fn entra(keys: &KeyHistory, source: SourceId) -> Option<&EntraSource>
 }
 
 /// Statements about those keys that something was found out about; those with one id are one statement, about the first.
-pub(super) fn about_keys(
-    keys: &KeyHistory,
-    judge: impl Fn(KeyId, &Key) -> Option<Evidence>,
-) -> Vec<Statement> {
+pub(super) fn about_keys(keys: &KeyHistory, judge: impl Fn(&Key) -> Option<Evidence>) -> Vec<Statement> {
     let mut found: BTreeMap<String, Evidence> = BTreeMap::new();
-    for (id, key) in keys.keys() {
-        if let Some(evidence) = judge(id, key) {
-            let evidence = evidence.fact("sources", sources_of(keys, key));
+    for (_, key) in keys.keys() {
+        if let Some(evidence) = judge(key) {
+            let evidence = evidence.fact("sources", source_names(keys, key.listings.iter()));
             found.entry(subject(keys, key)).or_insert(evidence);
         }
     }
@@ -54,13 +51,22 @@ pub(super) fn about_keys(
 }
 
 /// `kid:…`, or the byte-least source of a key without an id.
-pub(super) fn subject(keys: &KeyHistory, key: &Key) -> String {
+fn subject(keys: &KeyHistory, key: &Key) -> String {
     let source = || key.listings.first().map(|listing| keys.source_name(listing.source)).unwrap_or_default();
     key.kid.as_ref().map_or_else(|| format!("source:{}", source()), |kid| format!("kid:{kid}"))
 }
 
-/// The sources that ever listed a key, as many as are written.
-fn sources_of(keys: &KeyHistory, key: &Key) -> Vec<String> {
-    let sources = key.listings.iter().map(|listing| keys.source_name(listing.source).to_owned());
-    sources.take(limits::LISTED_MAX).collect()
+/// Statements about key ids.
+pub(super) fn about_kids(found: BTreeMap<&str, Evidence>) -> Vec<Statement> {
+    let statement = |(kid, evidence)| Statement { subject: format!("kid:{kid}"), evidence };
+    found.into_iter().map(statement).collect()
+}
+
+/// The sources of some listings, as many as are written.
+pub(super) fn source_names<'h>(
+    keys: &KeyHistory,
+    listings: impl Iterator<Item = &'h Listing>,
+) -> Vec<String> {
+    let names = listings.map(|listing| keys.source_name(listing.source).to_owned());
+    names.take(limits::LISTED_MAX).collect()
 }

@@ -20,7 +20,7 @@ rule! {
 }
 
 fn check(keys: &KeyHistory) -> Vec<Statement> {
-    archive::about_keys(keys, |_, key| {
+    archive::about_keys(keys, |key| {
         let certificate =
             key.certificates.iter().find(|certificate| certificate.matches_key == Some(false))?;
         Some(

@@ -1,6 +1,7 @@
 //! `key-duplicate-kid`
 
 use crate::keys::{KeyHistory, KeyId, Sighting};
+use crate::rules::archive;
 use crate::rules::kit::{Evidence, Statement, rule};
 use std::collections::BTreeMap;
 
@@ -33,8 +34,7 @@ fn check(keys: &KeyHistory) -> Vec<Statement> {
             }
         }
     }
-    let statement = |(kid, evidence): (&str, Evidence)| Statement { subject: format!("kid:{kid}"), evidence };
-    found.into_iter().map(statement).collect()
+    archive::about_kids(found)
 }
 
 /// The ids that a capture lists more than once. Its keys stand in the order of their ids.

@@ -20,7 +20,7 @@ rule! {
 }
 
 fn check(keys: &KeyHistory) -> Vec<Statement> {
-    archive::about_keys(keys, |_, key| {
+    archive::about_keys(keys, |key| {
         let listing = key.listings.iter().find(|listing| {
             let is_v2 = archive::entra(keys, listing.source).is_some_and(|source| source.version == 2);
             is_v2 && listing.issuers.contains(&None)

@@ -1,7 +1,7 @@
 //! `key-material-changed`
 
 use crate::keys::{Key, KeyHistory, KeyId, Listing};
-use crate::rules::archive::SourceAuthority;
+use crate::rules::archive::{self, SourceAuthority};
 use crate::rules::kit::{Evidence, Statement, rule};
 use std::collections::BTreeMap;
 
@@ -33,8 +33,7 @@ fn check(keys: &KeyHistory) -> Vec<Statement> {
         };
         found.entry(kid).or_insert_with(|| evidence(keys, &same, what));
     }
-    let statement = |(kid, evidence): (&str, Evidence)| Statement { subject: format!("kid:{kid}"), evidence };
-    found.into_iter().map(statement).collect()
+    archive::about_kids(found)
 }
 
 /// The keys of each authority and id.

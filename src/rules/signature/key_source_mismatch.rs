@@ -1,7 +1,7 @@
 //! `key-source-mismatch`
 
 use crate::facts::Facts;
-use crate::limits;
+use crate::rules::archive;
 use crate::rules::kit::{Check, Evidence, Reason, rule};
 use crate::verify::Verdict;
 
@@ -39,13 +39,7 @@ fn check(facts: &Facts<'_>) -> Check {
         };
     };
     let Some(keys) = facts.context.keys else { return Check::Quiet };
-    let sources: Vec<_> = keys
-        .key(key)
-        .listings
-        .iter()
-        .map(|listing| keys.source_name(listing.source).to_owned())
-        .take(limits::LISTED_MAX)
-        .collect();
+    let sources = archive::source_names(keys, keys.key(key).listings.iter());
     let mut evidence = Evidence::new("Only a key of another issuer verifies the token.")
         .expected("a key that the token's issuer published")
         .fact("key_kid", keys.key(key).kid.clone());

@@ -19,7 +19,7 @@ rule! {
 }
 
 fn check(keys: &KeyHistory) -> Vec<Statement> {
-    archive::about_keys(keys, |_, key| {
+    archive::about_keys(keys, |key| {
         let is_symmetric = key.kty.eq_ignore_ascii_case("oct");
         is_symmetric.then(|| {
             Evidence::new("A captured key set holds a symmetric key.")

@@ -23,7 +23,7 @@ rule! {
 }
 
 fn check(keys: &KeyHistory) -> Vec<Statement> {
-    archive::about_keys(keys, |_, key| {
+    archive::about_keys(keys, |key| {
         let is_entras = |source| archive::entra(keys, source).is_some_and(|source| source.appid.is_none());
         if !key.listings.iter().any(|listing| is_entras(listing.source)) {
             return None;

@@ -27,10 +27,10 @@ pub(super) mod kid_mislabelled;
 pub(super) mod kid_unknown;
 pub(super) mod sig_invalid;
 
+use super::archive;
 use super::kit::{Check, Evidence, Reason};
 use crate::facts::{Context, TokenFacts};
 use crate::keys::{Authority, Key, KeyHistory, KeyId, Listing, SourceKind, Standing};
-use crate::limits;
 use crate::verify::Verdict;
 
 /// The key that verifies a token, with what is known about it.
@@ -85,11 +85,7 @@ impl<'a> VerifyingKey<'a> {
 
     /// Adds the key's names and the bounds of its publication: the inner ones, and the outer ones that findings rest on.
     fn describe(&self, evidence: Evidence, standing: Option<&Standing>) -> Evidence {
-        let sources: Vec<_> = self
-            .listings()
-            .map(|listing| self.keys.source_name(listing.source).to_owned())
-            .take(limits::LISTED_MAX)
-            .collect();
+        let sources = archive::source_names(self.keys, self.listings());
         let mut evidence = evidence.fact("key_kid", self.key().kid.clone()).fact("key_sources", sources);
         let Some(standing) = standing else { return evidence };
         let bounds = [
