@@ -1,13 +1,16 @@
 //! The key archive: what each source served at each capture (contract section 4).
 
+use super::flawed::Flaw;
 use super::keyring::{KeyRing, Signer, SigningKey};
 use super::plan::{GenerateError, Plan};
+use super::tampered;
 use super::world::{DAY, TRAFFIC_START, World};
-use crate::entra::PERSONAL_TENANT;
+use crate::entra::{Cloud, PERSONAL_TENANT};
 use crate::redact;
 use crate::time::UtcMicros;
 use aws_lc_rs::digest;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
@@ -44,48 +47,135 @@ pub(super) fn unpublished_until(plan: &Plan, ring: &KeyRing) -> i64 {
     }
 }
 
-/// A source of key documents.
-struct Source {
-    folder: String,
-    url: String,
-    v1: bool,
+/// Who lists which keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lists {
+    /// The keys that all tenants of the cloud share.
+    Shared,
+    /// A key of its own.
+    Own(Signer),
+    /// See [`super::tampered`].
+    Tampered,
 }
 
-fn sources(world: &World) -> Vec<Source> {
-    let host = "login.microsoftonline.com";
+/// A source of key documents.
+pub(super) struct Source {
+    folder: String,
+    url: String,
+    cloud: Cloud,
+    v1: bool,
+    lists: Lists,
+}
+
+impl Source {
+    /// The endpoint of a tenant or of an alias, for an application if it is not empty.
+    fn entra(cloud: Cloud, tenant: &str, v1: bool, appid: &str, lists: Lists) -> Self {
+        let host = cloud.v2_host().unwrap_or_default();
+        let (folder, path) = if v1 { ("v1.0", "") } else { ("v2.0", "v2.0/") };
+        let [below, query] = if appid.is_empty() {
+            [String::new(), String::new()]
+        } else {
+            [format!("/{appid}"), format!("?appid={appid}")]
+        };
+        Self {
+            folder: format!("{host}/{tenant}/{folder}{below}"),
+            url: format!("https://{host}/{tenant}/discovery/{path}keys{query}"),
+            cloud,
+            v1,
+            lists,
+        }
+    }
+
+    /// Whether a key is listed here at all.
+    fn knows(&self, signer: Signer) -> bool {
+        match (self.lists, signer) {
+            (Lists::Own(own), _) => own == signer,
+            (Lists::Tampered, _)
+            | (Lists::Shared, Signer::Custom | Signer::Government | Signer::Flawed(Flaw::CustomKey)) => false,
+            (Lists::Shared, Signer::VersionOne) => self.v1,
+            (Lists::Shared, Signer::Personal) => !self.v1,
+            (Lists::Shared, _) => true,
+        }
+    }
+
+    /// The document at a capture.
+    fn document(&self, ring: &KeyRing, at: i64, capture: usize) -> String {
+        let keys: Vec<Value> = ring
+            .signers()
+            .filter(|(signer, _)| self.knows(*signer) && ring.published(*signer).contains(at))
+            .filter(|(signer, _)| !(self.lists == Lists::Shared && is_flapping(*signer, capture)))
+            .map(|(signer, key)| {
+                let issuer = (!self.v1).then(|| self.key_issuer(signer));
+                let mut jwk = jwk(key, &key.kid, issuer, self.cloud);
+                if let (Some(der), Some(members)) = (&key.certificate, jwk.as_object_mut()) {
+                    members.insert("x5c".to_owned(), json!([base64_simd::STANDARD.encode_to_string(der)]));
+                }
+                if let (Signer::Flawed(flaw), Some(members)) = (signer, jwk.as_object_mut()) {
+                    flaw.declare(members);
+                }
+                jwk
+            })
+            .collect();
+        json!({ "keys": keys }).to_string()
+    }
+
+    /// The `issuer` member of v2 documents (rules.md 4.1).
+    fn key_issuer(&self, signer: Signer) -> String {
+        let tenant = if signer == Signer::Personal { PERSONAL_TENANT } else { "{tenantid}" };
+        format!("https://{}/{tenant}/v2.0", self.cloud.v2_host().unwrap_or_default())
+    }
+}
+
+/// Whether a key is missing from a single capture, as happens with the real endpoints (rules.md 4.3): most often one for
+/// personal accounts, sometimes another.
+fn is_flapping(signer: Signer, capture: usize) -> bool {
+    match signer {
+        Signer::Personal => capture % 4 == 2,
+        Signer::Regular(turn) => capture % 6 == 4 && (capture / 6) % 3 == turn % 3,
+        _ => false,
+    }
+}
+
+fn sources(world: &World, misuse: bool) -> Vec<Source> {
     let own = &world.tenant(0).id;
-    [("common", true), ("common", false), (own.as_str(), false)]
-        .into_iter()
-        .map(|(tenant, v1)| {
-            let version = if v1 { "" } else { "v2.0/" };
-            Source {
-                folder: format!("{host}/{tenant}/{}", if v1 { "v1.0" } else { "v2.0" }),
-                url: format!("https://{host}/{tenant}/discovery/{version}keys"),
-                v1,
-            }
-        })
-        .collect()
+    let custom = |app: &str, signer| Source::entra(Cloud::Global, own, false, app, Lists::Own(signer));
+    let mut sources = vec![
+        Source::entra(Cloud::Global, "common", true, "", Lists::Shared),
+        Source::entra(Cloud::Global, "common", false, "", Lists::Shared),
+        Source::entra(Cloud::Global, own, false, "", Lists::Shared),
+        Source::entra(Cloud::UsGovernment, "common", false, "", Lists::Own(Signer::Government)),
+        custom(&world.custom_app, Signer::Custom),
+    ];
+    if misuse {
+        sources.push(custom(&world.unexpected_app, Signer::Flawed(Flaw::CustomKey)));
+        sources.push(Source::entra(Cloud::Global, &world.bystander, false, "", Lists::Tampered));
+    }
+    sources
 }
 
 /// Writes the documents and `captures.jsonl` into `keys/`.
 pub(super) fn write(plan: &Plan, world: &World, ring: &KeyRing, keys: &Path) -> Result<(), GenerateError> {
     let mut captures = String::new();
-    for source in sources(world) {
+    for source in sources(world, plan.misuse > 0.0) {
         let folder = keys.join(&source.folder);
         fs::create_dir_all(&folder).map_err(GenerateError::file(&folder))?;
-        let mut last: Option<(String, String)> = None;
-        for at in capture_times(plan) {
-            let body = document(&source, ring, at);
-            let file = match &last {
-                Some((file, served)) if *served == body => file.clone(),
-                _ => {
-                    let name = format!("{}.json", instant(at).replace(':', "-"));
-                    let path = folder.join(&name);
-                    fs::write(&path, &body).map_err(GenerateError::file(&path))?;
-                    format!("{}/{name}", source.folder)
-                }
+        let mut written: HashMap<String, String> = HashMap::new();
+        for (capture, at) in capture_times(plan).enumerate() {
+            let body = match source.lists {
+                Lists::Tampered => tampered::document(world, ring, at > TRAFFIC_START)?,
+                _ => source.document(ring, at, capture),
             };
             let sha256 = redact::hex(digest::digest(&digest::SHA256, body.as_bytes()).as_ref());
+            let file = if let Some(file) = written.get(&sha256) {
+                file.clone()
+            } else {
+                let name = format!("{}.json", instant(at).replace(':', "-"));
+                let path = folder.join(&name);
+                fs::write(&path, &body).map_err(GenerateError::file(&path))?;
+                let file = format!("{}/{name}", source.folder);
+                written.insert(sha256.clone(), file.clone());
+                file
+            };
             let line = json!({
                 "file": file,
                 "captured_at": instant(at),
@@ -96,45 +186,24 @@ pub(super) fn write(plan: &Plan, world: &World, ring: &KeyRing, keys: &Path) -> 
             });
             captures.push_str(&line.to_string());
             captures.push('\n');
-            last = Some((file, body));
         }
     }
     let path = keys.join("captures.jsonl");
     fs::write(&path, captures).map_err(GenerateError::file(&path))
 }
 
-/// The document that a source serves at an instant.
-fn document(source: &Source, ring: &KeyRing, at: i64) -> String {
-    let keys: Vec<Value> = ring
-        .signers()
-        .filter(|(signer, _)| ring.published(*signer).contains(at))
-        .filter(|(signer, _)| match signer {
-            Signer::VersionOne => source.v1,
-            Signer::Personal => !source.v1,
-            _ => true,
-        })
-        .map(|(signer, key)| jwk(key, (!source.v1).then(|| key_issuer(signer))))
-        .collect();
-    json!({ "keys": keys }).to_string()
-}
-
-/// The `issuer` member of v2 documents (rules.md 4.1).
-fn key_issuer(signer: Signer) -> String {
-    let tenant = if signer == Signer::Personal { PERSONAL_TENANT } else { "{tenantid}" };
-    format!("https://login.microsoftonline.com/{tenant}/v2.0")
-}
-
-fn jwk(key: &SigningKey, issuer: Option<String>) -> Value {
+/// A key as documents list it, under some id.
+pub(super) fn jwk(key: &SigningKey, kid: &str, issuer: Option<String>, cloud: Cloud) -> Value {
     let mut members = serde_json::Map::new();
     for (name, value) in &key.public {
         members.insert((*name).to_owned(), value.as_str().into());
     }
     members.insert("use".to_owned(), "sig".into());
-    members.insert("kid".to_owned(), key.kid.as_str().into());
-    members.insert("x5t".to_owned(), key.kid.as_str().into());
+    members.insert("kid".to_owned(), kid.into());
+    members.insert("x5t".to_owned(), kid.into());
     if let Some(issuer) = issuer {
         members.insert("issuer".to_owned(), issuer.into());
-        members.insert("cloud_instance_name".to_owned(), "microsoftonline.com".into());
+        members.insert("cloud_instance_name".to_owned(), cloud.instance_name().into());
     }
     Value::Object(members)
 }

@@ -12,23 +12,25 @@ use std::fmt::Write;
 pub(super) fn policy(world: &World, ring: &KeyRing) -> Result<String, GenerateError> {
     let mut text =
         String::from("# Written by `tokentrail generate`; fits the logs beside it.\nversion = 1\n");
-    let _ = write!(text, "\n[tenancy]\nallowed = {}\npartners = [\"live.com\"]\n", ids(&world.tenants));
+    let allowed = world.tenants.iter().chain([&world.government]);
+    let _ = write!(text, "\n[tenancy]\nallowed = {}\npartners = [\"live.com\"]\n", ids(allowed));
     text.push_str("\n[tenancy.aliases]\n");
     for tenant in &world.tenants {
         let _ = writeln!(text, "{} = \"{}\"", tenant.label, tenant.id);
     }
     let _ = write!(
         text,
-        "\n[validation]\npreset = \"dotnet\"\nalgorithms = [\"{}\"]\nclouds = [\"global\"]\n",
+        "\n[validation]\npreset = \"dotnet\"\nalgorithms = [\"{}\"]\nclouds = [\"global\", \"us-government\"]\n",
         world.alg.name()
     );
     let (since, until) = (TRAFFIC_START - DAY, TRAFFIC_START + world.seconds + 3 * DAY);
     let _ = write!(
         text,
-        "\n[keys]\ncompromised = [{{ kid = \"{}\", since = \"{}\", until = \"{}\" }}]\n",
+        "\n[keys]\ncompromised = [{{ kid = \"{}\", since = \"{}\", until = \"{}\" }}]\ncustom-key-apps = [\"{}\"]\n",
         ring.key(Signer::Compromised)?.kid,
         instant(since),
-        instant(until)
+        instant(until),
+        world.custom_app
     );
     for gateway in 1..=GATEWAYS {
         let _ = write!(
@@ -54,7 +56,10 @@ fn api_entry(world: &World, api: &Api, serves_health: bool, text: &mut String) {
     );
     if api.style == Style::Narrow {
         let admitted = world.tenants.get(..world.narrow_tenants()).unwrap_or_default();
-        let _ = writeln!(text, "tenants = {}", ids(admitted));
+        let _ = writeln!(text, "tenants = {}", ids(admitted.iter()));
+    }
+    if api.style == Style::Plain {
+        let _ = writeln!(text, "max-auth-age = \"12h\"");
     }
     if api.style == Style::Principal {
         // Envoy's access log does not name a principal; the key is stated all the same, as an operator would.
@@ -68,8 +73,8 @@ fn api_entry(world: &World, api: &Api, serves_health: bool, text: &mut String) {
     }
 }
 
-fn ids(tenants: &[Tenant]) -> String {
-    let ids: Vec<String> = tenants.iter().map(|tenant| format!("\"{}\"", tenant.id)).collect();
+fn ids<'t>(tenants: impl Iterator<Item = &'t Tenant>) -> String {
+    let ids: Vec<String> = tenants.map(|tenant| format!("\"{}\"", tenant.id)).collect();
     format!("[{}]", ids.join(", "))
 }
 

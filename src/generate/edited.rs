@@ -77,7 +77,7 @@ pub(super) const EDITED: &[Plant] = &[
     plant("iss-missing", Twist::Claims(&[("iss", Absent)]), &["iss-missing", "key-source-mismatch"]),
     plant(
         "cloud-mismatch",
-        Twist::Claims(&[("iss", Json(r#""https://login.microsoftonline.us/{tid}/v2.0""#))]),
+        Twist::Claims(&[("iss", Json(r#""https://login.partner.microsoftonline.cn/{tid}/v2.0""#))]),
         &["cloud-mismatch", "key-source-mismatch"],
     ),
     plant(

@@ -50,8 +50,10 @@ pub(super) struct Use<'u> {
     pub number: u64,
     /// Gateway that logs it.
     pub gateway: &'u str,
-    /// The token, with its text; `None` for a health check.
+    /// The token, with its text.
     pub token: Option<(&'u Spec<'u>, &'u str)>,
+    /// Without a token: whether it is no health check but asks for what needs one.
+    pub bare: bool,
 }
 
 /// Appends the line of a request.
@@ -59,7 +61,7 @@ pub(super) fn write(world: &World, used: &Use<'_>, out: &mut String) {
     let mut dice = Dice::new(world.seed, "request", used.number);
     let request = match used.token {
         Some((spec, text)) => of_token(world, used, spec, text, &mut dice),
-        None => health_check(world, used, &mut dice),
+        None => without_token(world, used, &mut dice),
     };
     // Writing to a string cannot fail.
     let _ = match world.format {
@@ -95,7 +97,7 @@ fn of_token<'u>(
     }
 }
 
-fn health_check<'u>(world: &World, used: &'u Use<'u>, dice: &mut Dice) -> Request<'u> {
+fn without_token<'u>(world: &World, used: &'u Use<'u>, dice: &mut Dice) -> Request<'u> {
     Request {
         at_ms: used.at_ms,
         duration_ms: dice.between(1, 5),
@@ -104,7 +106,7 @@ fn health_check<'u>(world: &World, used: &'u Use<'u>, dice: &mut Dice) -> Reques
         user_agent: "probe/1.0",
         method: "GET",
         host: world.apis.first().map(|api| api.host(world.tenant(0))).unwrap_or_default(),
-        url: "/v1/health".to_owned(),
+        url: if used.bare { "/v1/items" } else { "/v1/health" }.to_owned(),
         status: 200,
         bytes: 2,
         id: dice.hex(16),

@@ -217,6 +217,9 @@ fn claims(world: &World, spec: &Spec<'_>, dice: &mut Dice) -> String {
     let iss = match twist {
         Some(Twist::ForeignIssuer) => "https://idp.fabrikam.example/".to_owned(),
         _ if spec.v1 => format!("https://sts.windows.net/{}/", world.tenant(spec.issuer).id),
+        _ if spec.issuer == World::GOVERNMENT => {
+            format!("https://login.microsoftonline.us/{}/v2.0", world.government.id)
+        }
         _ => format!("https://login.microsoftonline.com/{}/v2.0", world.tenant(spec.issuer).id),
     };
     claims.text("iss", &iss);
@@ -251,9 +254,21 @@ fn app_claims(claims: &mut Members<'_>, spec: &Spec<'_>) {
     let roles = ["Items.Read.All", "Items.Write.All", "Reports.Read.All", "Metadata.Read.All"];
     claims.raw("roles", &format!("[\"{}\"]", roles.join("\",\"")));
     claims.text("sub", &spec.oid);
+    if spec.managed {
+        let group = "/subscriptions/00000000-0000-4000-8000-000000000001/resourcegroups/contoso";
+        claims.text(
+            "xms_mirid",
+            &format!("{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/batch"),
+        );
+    }
 }
 
 fn user_claims(claims: &mut Members<'_>, spec: &Spec<'_>, dice: &mut Dice) {
+    claims.raw("auth_time", &(spec.iat - 600).to_string());
+    if let Some(provider) = spec.guest_of {
+        claims.raw("acct", "1");
+        claims.text("idp", provider);
+    }
     let groups: Vec<String> = (0..dice.between(2, 6)).map(|_| format!("\"{}\"", dice.guid())).collect();
     claims.raw("groups", &format!("[{}]", groups.join(",")));
     if spec.v1 {

@@ -6,10 +6,12 @@
 
 mod archive;
 mod bank;
+mod certificate;
 mod config;
 mod dice;
 mod edit;
 mod edited;
+mod flawed;
 mod keyring;
 mod line;
 mod mint;
@@ -17,6 +19,7 @@ mod part;
 mod plan;
 mod plant;
 mod spec;
+mod tampered;
 #[cfg(test)]
 mod tests;
 mod world;
@@ -138,7 +141,7 @@ fn write(
         None => store(&folder_in(plan, "logs")?, parts, make)?,
     };
     let mut summary = Summary::default();
-    let mut expected = String::new();
+    let mut expected = if plan.misuse > 0.0 { tampered::expected(&world, ring)? } else { String::new() };
     for part in written {
         summary = add(summary, part.summary);
         expected.push_str(&part.expected);

@@ -161,6 +161,13 @@ impl Corpus<'_> {
     }
 }
 
+impl Corpus<'_> {
+    /// Whether a request lacks the token that it needs: one of twenty of those without, if misuse is planted.
+    fn is_bare(&self, request: &Request) -> bool {
+        self.misuse_ppm > 0 && request.token.is_none() && request.number % 20 == 3
+    }
+}
+
 impl Made<'_> {
     /// Writes the part as a log file.
     pub(super) fn write_file(&self, logs: &Path) -> Result<Part, GenerateError> {
@@ -183,7 +190,8 @@ impl Made<'_> {
     /// What was planted, and how much was written.
     fn part(&self, bytes: u64) -> Part {
         let planted = || self.tokens.iter().filter(|token| token.spec.plant.is_some());
-        let expected: String = planted().map(expected).collect();
+        let mut expected: String = planted().map(expected).collect();
+        expected.push_str(&self.expected_bare());
         let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
         let summary = Summary {
             lines: count(self.requests.len()),
@@ -194,6 +202,21 @@ impl Made<'_> {
             expected: count(expected.lines().count()),
         };
         Part { summary, expected }
+    }
+
+    /// What must be found about the requests without a token.
+    fn expected_bare(&self) -> String {
+        let bare = self.requests.iter().filter(|request| self.corpus.is_bare(request)).count();
+        let Some(api) = self.corpus.world.apis.first().filter(|_| bare > 0) else { return String::new() };
+        let line = json!({
+            "rule": "token-absent",
+            "token_sha256": null,
+            "api": api.name,
+            "outcome": "accepted",
+            "count": bare,
+            "planted": "token-absent",
+        });
+        format!("{line}\n")
     }
 
     fn write_log(&self, path: &Path) -> io::Result<u64> {
@@ -218,6 +241,7 @@ impl Made<'_> {
                 number: request.number,
                 gateway: &gateway,
                 token: token.map(|token| (&token.spec, token.minted.text.as_str())),
+                bare: self.corpus.is_bare(request),
             };
             line::write(self.corpus.world, &used, &mut text);
             if text.len() >= BUFFER_BYTES {

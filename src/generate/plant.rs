@@ -5,6 +5,7 @@
 
 use super::edit::Edits;
 use super::edited::EDITED;
+use super::flawed::FLAWED;
 use super::keyring::Signer;
 use super::plan::{LogFormat, Signing};
 use super::world::{Style, World};
@@ -78,6 +79,10 @@ pub(super) enum Twist {
     Claims(Edits),
     /// The same without a signature, as [`Twist::Unsigned`].
     UnsignedClaims(Edits),
+    /// The same signed by somebody else.
+    ClaimsBy(Signer, Edits),
+    /// Issued shortly before this key was withdrawn, for some days, and used at the end of them.
+    LongAfter(Signer),
 }
 
 /// A row of the table.
@@ -163,17 +168,17 @@ impl Plant {
                     world.tenants.len() > 1
                 }
                 Twist::MailPrincipal => world.format != LogFormat::EnvoyJson,
-                // The spelling of a public key as PEM, and the second algorithm, are at hand for RSA only.
-                Twist::MacOfPublicKey | Twist::OtherAlgorithm => rsa,
+                // The spelling of a public key as PEM, the second algorithm, and flaws are at hand for RSA only.
+                Twist::MacOfPublicKey | Twist::OtherAlgorithm | Twist::WrongKey(Signer::Flawed(_)) => rsa,
                 Twist::WrongKey(Signer::NotYetPublished) => issued + 2 * 3600 < proven_until,
                 _ => true,
             }
     }
 }
 
-/// Both halves of the table.
+/// All parts of the table.
 pub(super) fn all() -> impl Iterator<Item = &'static Plant> + Clone {
-    PLANTS.iter().chain(EDITED)
+    PLANTS.iter().chain(EDITED).chain(FLAWED)
 }
 
 /// The misuse of a token: every `1 / misuse` tokens one, its kind in turn among the possible ones.

@@ -2,9 +2,10 @@
 
 use super::dice::Dice;
 use super::edit::Edits;
+use super::flawed::Flaw;
 use super::keyring::{KeyRing, Signer};
 use super::plant::{Plant, Twist};
-use super::world::{Api, Style, TRAFFIC_START, World};
+use super::world::{Api, DAY, Style, TRAFFIC_START, World};
 
 /// Seconds by which Entra back-dates `iat` and `nbf` (rules.md section 8, item 6).
 const BACKDATED: i64 = 300;
@@ -42,6 +43,10 @@ pub(super) struct Spec<'w> {
     pub v1: bool,
     /// Whether it is an application's own.
     pub app: bool,
+    /// Whether the application is a managed identity.
+    pub managed: bool,
+    /// Whether the user is a guest, with a home at this identity provider.
+    pub guest_of: Option<&'static str>,
     /// Who signs it.
     pub signer: Signer,
     /// Client application.
@@ -87,28 +92,26 @@ impl<'w> Spec<'w> {
         let api = choose_api(world, plant, &mut dice)?;
         let issued_for =
             if twist == Some(Twist::OtherAudience) { other_api(world, api, &mut dice)? } else { api };
-        let tenant = match twist {
-            Some(Twist::ForeignTenant) => World::STRANGER,
-            Some(Twist::TenantElsewhere) => {
-                world.narrow_tenants() + dice.index(world.tenants.len() - world.narrow_tenants())
-            }
-            _ => dice.index(world.tenants_of(api)),
-        };
+        let tenant = tenant_of(world, api, twist, &mut dice);
         let neighbour = || if tenant + 1 < world.tenants.len() { tenant + 1 } else { 0 };
-        // Keys for personal accounts never sign v1 tokens; the key without `issuer` is one of the v1 documents.
-        let v1 = match twist {
-            Some(Twist::OtherIssuer | Twist::HeaderOfV1(_)) => true,
-            Some(
-                Twist::WrongKey(Signer::Personal)
-                | Twist::Header(_)
-                | Twist::Claims(_)
-                | Twist::UnsignedClaims(_),
-            ) => false,
-            _ => issued_for.v1,
-        };
+        let v1 = is_v1(twist, issued_for);
         let app = plant.is_none() && dice.chance(160);
-        let signer = signer(ring, twist, issued, &mut dice);
-        let lifetime = if app && dice.chance(300) { 24 * 3600 } else { dice.between(3600, 5400) };
+        let signer = match signer(ring, twist, issued, &mut dice) {
+            Signer::Regular(_) if tenant == World::GOVERNMENT => Signer::Government,
+            // Where claims are mapped, a tenant's tokens for the application bear the application's own signature.
+            Signer::Regular(_)
+                if tenant == 0 && issued_for.app_id == world.custom_app && !v1 && plant.is_none() =>
+            {
+                Signer::Custom
+            }
+            due => due,
+        };
+        let managed = app && dice.chance(300);
+        let lifetime = if managed { 24 * 3600 } else { dice.between(3600, 5400) };
+        let (issued, lifetime) = match twist {
+            Some(Twist::LongAfter(signer)) => (ring.published(signer).until - 3600, 4 * DAY + 3 * 3600),
+            _ => (issued, lifetime),
+        };
         let exp = issued + lifetime;
         let client_index = dice.index(world.clients.len());
         Some(Self {
@@ -121,6 +124,8 @@ impl<'w> Spec<'w> {
             issuer: if twist == Some(Twist::OtherIssuer) { neighbour() } else { tenant },
             v1,
             app,
+            managed,
+            guest_of: (plant.is_none() && !app && dice.chance(30)).then_some("live.com"),
             signer,
             client: world.clients.get(client_index).map_or("", String::as_str),
             iat: issued - BACKDATED,
@@ -142,7 +147,9 @@ impl<'w> Spec<'w> {
     pub(super) fn edits(&self) -> (Edits, Edits) {
         match self.twist() {
             Some(Twist::Header(edits) | Twist::HeaderOfV1(edits)) => (edits, &[]),
-            Some(Twist::Claims(edits) | Twist::UnsignedClaims(edits)) => (&[], edits),
+            Some(Twist::Claims(edits) | Twist::ClaimsBy(_, edits) | Twist::UnsignedClaims(edits)) => {
+                (&[], edits)
+            }
             _ => (&[], &[]),
         }
     }
@@ -156,6 +163,36 @@ impl<'w> Spec<'w> {
             Some(Twist::MailPrincipal) => self.mail.clone(),
             _ => format!("{}:{}", world.tenant(self.tenant).id, self.oid),
         })
+    }
+}
+
+/// Number of the tenant that a token is of.
+fn tenant_of(world: &World, api: &Api, twist: Option<Twist>, dice: &mut Dice) -> usize {
+    match twist {
+        Some(Twist::ForeignTenant) => World::STRANGER,
+        Some(Twist::TenantElsewhere) => {
+            world.narrow_tenants() + dice.index(world.tenants.len() - world.narrow_tenants())
+        }
+        // The source of an application's own key serves one tenant.
+        Some(Twist::WrongKey(Signer::Flawed(Flaw::CustomKey))) => 0,
+        None if api.style == Style::Plain && !api.v1 && dice.chance(60) => World::GOVERNMENT,
+        _ => dice.index(world.tenants_of(api)),
+    }
+}
+
+/// Whether a token is of version 1. Keys for personal accounts never sign those; the key without `issuer` is one of the v1
+/// documents.
+fn is_v1(twist: Option<Twist>, issued_for: &Api) -> bool {
+    match twist {
+        Some(Twist::OtherIssuer | Twist::HeaderOfV1(_)) => true,
+        Some(
+            Twist::WrongKey(Signer::Personal)
+            | Twist::Header(_)
+            | Twist::Claims(_)
+            | Twist::ClaimsBy(..)
+            | Twist::UnsignedClaims(_),
+        ) => false,
+        _ => issued_for.v1,
     }
 }
 
@@ -174,7 +211,7 @@ fn other_api<'w>(world: &'w World, api: &Api, dice: &mut Dice) -> Option<&'w Api
 fn signer(ring: &KeyRing, twist: Option<Twist>, issued: i64, dice: &mut Dice) -> Signer {
     let due = ring.due(issued, dice);
     match twist {
-        Some(Twist::WrongKey(signer)) => signer,
+        Some(Twist::WrongKey(signer) | Twist::ClaimsBy(signer, _) | Twist::LongAfter(signer)) => signer,
         Some(Twist::UnknownKey | Twist::ForeignIssuer | Twist::EmbeddedKey) => Signer::Attacker,
         Some(Twist::OtherIssuer) => Signer::VersionOne,
         _ => due,
@@ -186,6 +223,7 @@ fn used(twist: Option<Twist>, issued: i64, exp: i64) -> (i64, i64) {
     let (from, until) = match twist {
         Some(Twist::Late(seconds)) => (exp + seconds, exp + seconds + 600),
         // Twenty-five to fifteen minutes before `nbf`: further than any skew.
+        Some(Twist::LongAfter(_)) => (exp - 3 * 3600, exp - LAST_USE),
         Some(Twist::Early) => (issued - BACKDATED - 1500, issued - BACKDATED - 900),
         _ => (issued, exp - LAST_USE),
     };

@@ -148,6 +148,14 @@ pub(super) struct World {
     pub tenants: Vec<Tenant>,
     /// A tenant that it does not.
     pub stranger: Tenant,
+    /// A tenant of the cloud of the US government; the policy allows it.
+    pub government: Tenant,
+    /// Id of a tenant that no token is of.
+    pub bystander: String,
+    /// Application that has a signing key of its own, as the policy says: the first API.
+    pub custom_app: String,
+    /// Application that has one though the policy does not say so.
+    pub unexpected_app: String,
     /// APIs, at least one.
     pub apis: Vec<Api>,
     /// Client applications.
@@ -161,6 +169,9 @@ impl World {
             label,
         };
         let mut clients = Dice::new(plan.seed, "clients", 0);
+        let mut others = Dice::new(plan.seed, "others", 0);
+        let apis: Vec<Api> =
+            (0..usize::try_from(plan.apis).unwrap_or(1)).map(|index| Api::new(plan.seed, index)).collect();
         Self {
             seed: plan.seed,
             format: plan.format,
@@ -168,9 +179,11 @@ impl World {
             seconds: plan.seconds(),
             tenants: (0..plan.tenants).map(|index| tenant(index, format!("tenant-{index:03}"))).collect(),
             stranger: tenant(u32::MAX, "stranger".to_owned()),
-            apis: (0..usize::try_from(plan.apis).unwrap_or(1))
-                .map(|index| Api::new(plan.seed, index))
-                .collect(),
+            government: tenant(u32::MAX - 1, "government".to_owned()),
+            bystander: others.guid(),
+            custom_app: apis.first().map(|api| api.app_id.clone()).unwrap_or_default(),
+            unexpected_app: others.guid(),
+            apis,
             clients: (0..12).map(|_| clients.guid()).collect(),
         }
     }
@@ -185,11 +198,17 @@ impl World {
         if api.style == Style::Narrow { self.narrow_tenants() } else { self.tenants.len() }
     }
 
-    /// A tenant by number; the stranger for [`World::STRANGER`].
+    /// A tenant by number, or one of the two that have a name instead.
     pub(super) fn tenant(&self, index: usize) -> &Tenant {
-        self.tenants.get(index).unwrap_or(&self.stranger)
+        match index {
+            Self::GOVERNMENT => &self.government,
+            _ => self.tenants.get(index).unwrap_or(&self.stranger),
+        }
     }
 
     /// Number of the tenant that is not allowed.
     pub(super) const STRANGER: usize = usize::MAX;
+
+    /// Number of the tenant in the cloud of the US government.
+    pub(super) const GOVERNMENT: usize = usize::MAX - 1;
 }
