@@ -175,6 +175,11 @@ pub(super) enum KeysCommand {
         #[arg(long, value_name = "DIR", default_value = "keys")]
         keys: PathBuf,
     },
+    /// Check an archive before it is relied on: tampering, wrong keys, gaps, and sources that logs need
+    #[command(
+        after_long_help = "Exits with 1 if something is wrong.\n\nExample:\n  tokentrail keys check out/ --keys keys --since 30d"
+    )]
+    Check(KeysCheckArgs),
     /// List the keys of an archive and when they were seen
     List {
         /// The archive
@@ -183,6 +188,25 @@ pub(super) enum KeysCommand {
         #[command(flatten)]
         listing: ListingArgs,
     },
+}
+
+/// `keys check`
+#[derive(Debug, Args)]
+pub(super) struct KeysCheckArgs {
+    /// Results of audits: the archive must answer for the issuers of their tokens
+    #[arg(value_name = "OUT")]
+    pub(super) results: Vec<PathBuf>,
+    /// The archive
+    #[arg(long, value_name = "DIR", default_value = "keys")]
+    pub(super) keys: PathBuf,
+    /// Beginning of the time that the archive must answer for: RFC 3339, a date, or 24h
+    #[arg(long, value_name = "TIME")]
+    pub(super) since: Option<String>,
+    /// End of that time
+    #[arg(long, value_name = "TIME")]
+    pub(super) until: Option<String>,
+    #[command(flatten)]
+    pub(super) listing: ListingArgs,
 }
 
 /// `policy`

@@ -1,4 +1,6 @@
-//! `keys`: builds and lists the key archive.
+//! `keys`: builds, checks and lists the key archive.
+
+mod check;
 
 use super::args::{KeysCommand, Listing};
 use super::console;
@@ -20,6 +22,7 @@ pub(super) fn run(command: &KeysCommand, console: Console) -> Outcome {
         KeysCommand::Add { files, captured_at, source, keys } => {
             add(files, captured_at, source.as_deref(), keys, console)
         }
+        KeysCommand::Check(args) => check::run(args, console),
         KeysCommand::List { keys, listing } => {
             let history = load(keys)?;
             for notice in history.notices() {

@@ -1,10 +1,10 @@
 //! The library part of `keys add`: a document goes into the archive exactly as it was served.
 
-use super::archive;
-use super::archive::LINES_FILE;
 use super::capture::CaptureLine;
 use super::document::Document;
 use super::error::KeysError;
+use super::stored;
+use super::stored::LINES_FILE;
 use super::when::CaptureTime;
 use serde_json::json;
 use std::fs;
@@ -73,7 +73,11 @@ impl Lines {
         file.read_to_end(&mut bytes).map_err(KeysError::io(&path))?;
         let mut lines = Self { path, file, known: Vec::new(), notice: None };
         lines.finish_last_line(&mut bytes)?;
-        lines.known = archive::read_lines(&bytes, &mut Vec::new())?;
+        let mut faults = Vec::new();
+        lines.known = stored::read_lines(&bytes, &mut Vec::new(), &mut faults);
+        if let Some(fault) = faults.into_iter().next() {
+            return Err(fault);
+        }
         Ok(lines)
     }
 
@@ -110,10 +114,10 @@ impl Lines {
         time: CaptureTime,
         source: Option<&str>,
     ) -> Result<Added, KeysError> {
-        let sha256 = archive::sha256(bytes);
+        let sha256 = stored::sha256(bytes);
         let same_source = |line: &&CaptureLine| {
             let file = line.file.as_deref().unwrap_or_default();
-            let own = line.source.clone().unwrap_or_else(|| archive::directory_of(file));
+            let own = line.source.clone().unwrap_or_else(|| stored::directory_of(file));
             own == source.unwrap_or_default()
         };
         let same_body = |line: &&CaptureLine| {

@@ -4,25 +4,18 @@ use super::capture::Capture;
 use super::capture::CaptureLine;
 use super::capture::Metadata;
 use super::capture::Served;
-use super::chain;
-use super::document::DOCUMENT_BYTES_MAX;
 use super::document::Document;
 use super::error::KeysError;
 use super::jwk::Material;
 use super::jwk::Unusable;
+use super::stored::LINES_FILE;
+use super::stored::Stored;
+use super::stored::directory_of;
 use super::when::CaptureTime;
 use crate::redact;
-use aws_lc_rs::digest;
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::collections::HashSet;
-use std::fs;
 use std::path::Path;
-use std::path::PathBuf;
 use std::sync::Arc;
-
-/// Name of the file that records when each document was captured.
-pub(super) const LINES_FILE: &str = "captures.jsonl";
 
 /// Everything that an archive holds, read once.
 #[derive(Debug)]
@@ -36,6 +29,30 @@ pub struct Archive {
     pub sha256: String,
     /// What a reader of the run should know: an unfinished line, keys that cannot be used.
     pub notices: Vec<String>,
+    /// Where it is not what was captured. Only [`Archive::inspect`] gives such an archive.
+    pub tampering: Vec<Tampering>,
+}
+
+/// A place where an archive is not what was captured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tampering {
+    /// The source of the capture; empty for the archive's own directory.
+    pub source: String,
+    /// Line of `captures.jsonl`, counted from 1.
+    pub line: usize,
+    /// What does not fit.
+    pub fault: String,
+}
+
+impl Tampering {
+    fn of(fault: &KeysError) -> Option<Self> {
+        match fault {
+            KeysError::Tampered { origin, line, .. } | KeysError::Chain { origin, line, .. } => {
+                Some(Self { source: origin.clone(), line: *line, fault: fault.to_string() })
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Archive {
@@ -43,13 +60,35 @@ impl Archive {
     ///
     /// # Errors
     ///
-    /// See [`KeysError`]; the first fault in the order of the paths is reported.
+    /// See [`KeysError`]; the first fault is reported, those of `captures.jsonl` before those of unnamed documents.
     pub fn read(directory: &Path) -> Result<Self, KeysError> {
-        let (stored, sha256, mut notices) = Stored::read(directory)?;
-        let mut archive = Self { captures: Vec::new(), metadata: Vec::new(), sha256, notices: Vec::new() };
-        archive.add_lines(&stored, &mut notices)?;
-        archive.add_unnamed(&stored)?;
-        if !archive.captures.iter().any(|capture| capture.file.is_some()) {
+        let (archive, faults) = Self::inspect(directory)?;
+        match faults.into_iter().next() {
+            Some(fault) => Err(fault),
+            None => Ok(archive),
+        }
+    }
+
+    /// Reads as much of a directory as can be read, and gives everything that is wrong with the rest.
+    ///
+    /// # Errors
+    ///
+    /// If a file or folder cannot be read, or there is nothing in it to verify with and nothing wrong with it either.
+    pub fn inspect(directory: &Path) -> Result<(Self, Vec<KeysError>), KeysError> {
+        let mut faults = Vec::new();
+        let (stored, sha256, mut notices) = Stored::read(directory, &mut faults)?;
+        let mut archive = Self {
+            captures: Vec::new(),
+            metadata: Vec::new(),
+            sha256,
+            notices: Vec::new(),
+            tampering: Vec::new(),
+        };
+        for line in &stored.lines {
+            faults.extend(archive.add_line(line, &stored, &mut notices).err());
+        }
+        archive.add_unnamed(&stored, &mut faults);
+        if faults.is_empty() && !archive.captures.iter().any(|capture| capture.file.is_some()) {
             return Err(KeysError::Empty(directory.to_owned()));
         }
         archive.captures.sort_by(|a, b| (&a.source, a.time, &a.file).cmp(&(&b.source, b.time, &b.file)));
@@ -59,61 +98,62 @@ impl Archive {
         archive.metadata.dedup();
         notices.extend(malformed_keys(&archive.captures));
         archive.notices = notices;
-        Ok(archive)
+        archive.tampering = faults.iter().filter_map(Tampering::of).collect();
+        Ok((archive, faults))
     }
 
-    fn add_lines(&mut self, stored: &Stored, notices: &mut Vec<String>) -> Result<(), KeysError> {
-        for line in &stored.lines {
-            let fault = |reason: String| KeysError::Line { line: line.number, reason };
-            let Some(file) = &line.file else {
-                match (&line.source, line.time) {
-                    (Some(source), Some(time)) => self.captures.push(failed(source.clone(), time)),
-                    _ => notices.push(format!(
-                        "{LINES_FILE}:{}: a failed fetch without `source` is ignored",
-                        line.number
-                    )),
-                }
-                continue;
-            };
-            let Some(document) = stored.documents.get(file) else {
-                return Err(fault(format!("{file} is missing from the archive")));
-            };
-            if let Some(recorded) = line.sha256.as_ref().filter(|recorded| **recorded != document.sha256) {
-                return Err(KeysError::Tampered {
-                    file: file.clone(),
-                    line: line.number,
-                    recorded: recorded.clone(),
-                    found: document.sha256.clone(),
-                });
+    fn add_line(
+        &mut self,
+        line: &CaptureLine,
+        stored: &Stored,
+        notices: &mut Vec<String>,
+    ) -> Result<(), KeysError> {
+        let Some(file) = &line.file else {
+            match (&line.source, line.time) {
+                (Some(source), Some(time)) => self.captures.push(failed(source.clone(), time)),
+                _ => notices.push(format!(
+                    "{LINES_FILE}:{}: a failed fetch without `source` is ignored",
+                    line.number
+                )),
             }
-            let source = line.source.clone().unwrap_or_else(|| directory_of(file));
-            let time = line.time.or_else(|| file_name_time(file));
-            match (&document.parsed, line.served()) {
-                (_, Served::Nothing) => {
-                    let time = time.ok_or_else(|| KeysError::NoTime { file: file.clone() })?;
-                    self.captures.push(failed(source, time));
-                }
-                (Err(reason), _) => {
-                    return Err(KeysError::Malformed { file: file.clone(), reason: reason.clone() });
-                }
-                (Ok(parsed), served) => self.add(parsed, file, source, time, served == Served::Complete)?,
-            }
+            return Ok(());
+        };
+        let source = line.source.clone().unwrap_or_else(|| directory_of(file));
+        let Some(document) = stored.documents.get(file) else {
+            let reason = format!("{file} is missing from the archive");
+            return Err(KeysError::Line { line: line.number, reason });
+        };
+        if let Some(recorded) = line.sha256.as_ref().filter(|recorded| **recorded != document.sha256) {
+            return Err(KeysError::Tampered {
+                file: file.clone(),
+                origin: source,
+                line: line.number,
+                recorded: recorded.clone(),
+                found: document.sha256.clone(),
+            });
         }
-        Ok(())
+        let time = line.time.or_else(|| file_name_time(file));
+        match (&document.parsed, line.served()) {
+            (_, Served::Nothing) => {
+                let time = time.ok_or_else(|| KeysError::NoTime { file: file.clone() })?;
+                self.captures.push(failed(source, time));
+                Ok(())
+            }
+            (Err(reason), _) => Err(KeysError::Malformed { file: file.clone(), reason: reason.clone() }),
+            (Ok(parsed), served) => self.add(parsed, file, source, time, served == Served::Complete),
+        }
     }
 
     /// Documents that no line names: imported as they are, with the time of their name.
-    fn add_unnamed(&mut self, stored: &Stored) -> Result<(), KeysError> {
+    fn add_unnamed(&mut self, stored: &Stored, faults: &mut Vec<KeysError>) {
         let named: HashSet<&String> = stored.lines.iter().filter_map(|line| line.file.as_ref()).collect();
         for (file, document) in stored.documents.iter().filter(|(file, _)| !named.contains(file)) {
-            match &document.parsed {
-                Ok(parsed) => self.add(parsed, file, directory_of(file), file_name_time(file), true)?,
-                Err(reason) => {
-                    return Err(KeysError::Malformed { file: file.clone(), reason: reason.clone() });
-                }
-            }
+            let added = match &document.parsed {
+                Ok(parsed) => self.add(parsed, file, directory_of(file), file_name_time(file), true),
+                Err(reason) => Err(KeysError::Malformed { file: file.clone(), reason: reason.clone() }),
+            };
+            faults.extend(added.err());
         }
-        Ok(())
     }
 
     fn add(
@@ -141,138 +181,12 @@ impl Archive {
     }
 }
 
-/// The files of an archive, before they are given times and sources.
-pub(super) struct Stored {
-    /// By path relative to the archive.
-    pub(super) documents: BTreeMap<String, StoredDocument>,
-    pub(super) lines: Vec<CaptureLine>,
-}
-
-pub(super) struct StoredDocument {
-    pub(super) sha256: String,
-    pub(super) parsed: Result<Document, String>,
-}
-
-impl Stored {
-    /// The files, the archive's digest, and notices.
-    pub(super) fn read(directory: &Path) -> Result<(Self, String, Vec<String>), KeysError> {
-        let mut notices = Vec::new();
-        let mut found = Found::default();
-        found.list(directory, "", &mut HashSet::new())?;
-        for nested in &found.nested_lines {
-            notices.push(format!(
-                "{nested} is ignored: only the {LINES_FILE} of the archive's own directory counts"
-            ));
-        }
-        let mut whole = digest::Context::new(&digest::SHA256);
-        let mut parsed: BTreeMap<String, Result<Document, String>> = BTreeMap::new();
-        let mut documents = BTreeMap::new();
-        for (file, path) in &found.documents {
-            let bytes = read_document(path, file)?;
-            let sha256 = sha256(&bytes);
-            whole.update(format!("{file}\0{sha256}\n").as_bytes());
-            // An unchanged key set is often stored again and again.
-            let parsed = parsed.entry(sha256.clone()).or_insert_with(|| Document::parse(&bytes)).clone();
-            documents.insert(file.clone(), StoredDocument { sha256, parsed });
-        }
-        let mut lines = Vec::new();
-        let path = directory.join(LINES_FILE);
-        if path.is_file() {
-            let bytes = fs::read(&path).map_err(KeysError::io(&path))?;
-            whole.update(format!("{LINES_FILE}\0{}\n", sha256(&bytes)).as_bytes());
-            lines = read_lines(&bytes, &mut notices)?;
-            chain::check(&lines)?;
-        }
-        let whole = redact::hex(whole.finish().as_ref());
-        Ok((Self { documents, lines }, whole, notices))
-    }
-}
-
-fn read_document(path: &Path, file: &str) -> Result<Vec<u8>, KeysError> {
-    let bytes = fs::metadata(path).map_err(KeysError::io(path))?.len();
-    if bytes > DOCUMENT_BYTES_MAX {
-        let reason = format!("{bytes} bytes are more than a key document has");
-        return Err(KeysError::Malformed { file: file.to_owned(), reason });
-    }
-    fs::read(path).map_err(KeysError::io(path))
-}
-
-/// Every line that is finished by a line feed; blank ones aside.
-pub(super) fn read_lines(bytes: &[u8], notices: &mut Vec<String>) -> Result<Vec<CaptureLine>, KeysError> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut lines = Vec::new();
-    for (at, text) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
-        let number = at + 1;
-        let fault = |reason: &str| KeysError::Line { line: number, reason: reason.to_owned() };
-        let Some(text) = text.strip_suffix(b"\n") else {
-            notices.push(format!("{LINES_FILE}:{number}: the last line is not finished and is ignored"));
-            break;
-        };
-        let text = std::str::from_utf8(text).map_err(|_| fault("not UTF-8"))?.trim();
-        if !text.is_empty() {
-            lines.push(CaptureLine::parse(text, number).map_err(|reason| fault(&reason))?);
-        }
-    }
-    Ok(lines)
-}
-
-/// The files below a directory.
-#[derive(Default)]
-struct Found {
-    documents: BTreeMap<String, PathBuf>,
-    nested_lines: BTreeSet<String>,
-}
-
-impl Found {
-    /// Lists a directory and everything below it, dot directories aside; links are followed, but none twice.
-    fn list(&mut self, directory: &Path, prefix: &str, seen: &mut HashSet<PathBuf>) -> Result<(), KeysError> {
-        let own = directory.canonicalize().map_err(KeysError::io(directory))?;
-        if !seen.insert(own) {
-            return Ok(());
-        }
-        for entry in fs::read_dir(directory).map_err(KeysError::io(directory))? {
-            let path = entry.map_err(KeysError::io(directory))?.path();
-            // A name that is not UTF-8 cannot be named in a line; its replacement is only shown.
-            let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else {
-                continue;
-            };
-            let below = format!("{prefix}{name}");
-            let is_document = path.extension().is_some_and(|extension| extension == "json");
-            let kind = match fs::metadata(&path) {
-                Ok(kind) => kind,
-                // A dead link or an editor's lock file beside the documents.
-                Err(_) if !is_document => continue,
-                Err(error) => return Err(KeysError::Io { path, error }),
-            };
-            if kind.is_dir() {
-                if !name.starts_with('.') {
-                    self.list(&path, &format!("{below}/"), seen)?;
-                }
-            } else if is_document {
-                self.documents.insert(below, path);
-            } else if name == LINES_FILE && !prefix.is_empty() {
-                self.nested_lines.insert(below);
-            }
-        }
-        Ok(())
-    }
-}
-
 fn failed(source: String, time: CaptureTime) -> Capture {
     Capture { source, time, complete: false, keys: Arc::from([]), file: None }
 }
 
-/// The source of a document that no line gives one.
-pub(super) fn directory_of(file: &str) -> String {
-    file.rsplit_once('/').map_or("", |(directory, _)| directory).to_owned()
-}
-
 fn file_name_time(file: &str) -> Option<CaptureTime> {
     CaptureTime::of_file_name(file.rsplit('/').next().unwrap_or(file))
-}
-
-pub(super) fn sha256(bytes: &[u8]) -> String {
-    redact::hex(digest::digest(&digest::SHA256, bytes).as_ref())
 }
 
 /// One notice for each malformed key, whatever number of documents hold it.
@@ -300,8 +214,10 @@ fn malformed_keys(captures: &[Capture]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::stored::sha256;
     use crate::keys::testing::TestKey;
     use serde_json::json;
+    use std::fs;
 
     struct Fixture(tempfile::TempDir);
 
@@ -437,6 +353,33 @@ mod tests {
         assert!(
             Archive::read(Path::new("no/such/archive")).unwrap_err().to_string().contains("no/such/archive")
         );
+    }
+
+    #[test]
+    fn an_inspection_goes_on_behind_a_fault() {
+        let body = body();
+        let wrong = "0".repeat(64);
+        let lines = [
+            format!(r#"{{"file":"x/2026-11-22.json","source":"common","sha256":"{wrong}"}}"#),
+            "nonsense".to_owned(),
+            r#"{"file":"gone.json"}"#.to_owned(),
+            r#"{"file":"x/2026-11-23.json","source":"common"}"#.to_owned(),
+        ];
+        let fixture = Fixture::new(&[
+            ("captures.jsonl", &lines.map(|line| line + "\n").concat()),
+            ("x/2026-11-22.json", &body),
+            ("x/2026-11-23.json", &body),
+            ("y/2026-11-24.json", "{}"),
+        ]);
+        let (archive, faults) = Archive::inspect(fixture.0.path()).unwrap();
+        assert_eq!(summary(&archive), ["common 2026-11-23 complete 1"]);
+        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        let places =
+            ["captures.jsonl:2", "x/2026-11-22.json: tampered", "captures.jsonl:3", "y/2026-11-24.json"];
+        assert!(faults.iter().zip(places).all(|(fault, place)| fault.starts_with(place)), "{faults:#?}");
+        assert_eq!(faults.len(), places.len());
+        let [tampering] = archive.tampering.as_slice() else { panic!("{:?}", archive.tampering) };
+        assert_eq!((tampering.source.as_str(), tampering.line), ("common", 1));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use super::capture::CaptureLine;
 use super::error::KeysError;
+use super::stored::directory_of;
 use std::collections::HashMap;
 
 /// What `prev` of the next line may be. Those who write archives chain over all lines or over those of one source, and hash the
@@ -25,11 +26,9 @@ impl<'l> Before<'l> {
 }
 
 /// Checks every `prev` that has a line before it in its source. A first line cannot be checked: an archive may begin anywhere.
-///
-/// # Errors
-///
-/// [`KeysError::Chain`] with the first line whose `prev` is none of those.
-pub(super) fn check(lines: &[CaptureLine]) -> Result<(), KeysError> {
+/// Gives a [`KeysError::Chain`] for each line whose `prev` is none of those.
+pub(super) fn check(lines: &[CaptureLine]) -> Vec<KeysError> {
+    let mut broken = Vec::new();
     let mut all = Before::default();
     let mut sources: HashMap<Option<&str>, Before<'_>> = HashMap::new();
     for line in lines {
@@ -38,12 +37,17 @@ pub(super) fn check(lines: &[CaptureLine]) -> Result<(), KeysError> {
             && !own.has(prev)
             && !all.has(prev)
         {
-            return Err(KeysError::Chain { line: line.number, recorded: prev.clone() });
+            let file = line.file.as_deref().unwrap_or_default();
+            broken.push(KeysError::Chain {
+                origin: line.source.clone().unwrap_or_else(|| directory_of(file)),
+                line: line.number,
+                recorded: prev.clone(),
+            });
         }
         own.then(line);
         all.then(line);
     }
-    Ok(())
+    broken
 }
 
 #[cfg(test)]
@@ -61,10 +65,9 @@ mod tests {
     }
 
     fn broken(lines: &[CaptureLine]) -> Option<usize> {
-        match check(lines) {
-            Ok(()) => None,
-            Err(KeysError::Chain { line, .. }) => Some(line),
-            Err(other) => panic!("{other}"),
+        match check(lines).first()? {
+            KeysError::Chain { line, .. } => Some(*line),
+            other => panic!("{other}"),
         }
     }
 

@@ -51,6 +51,8 @@ pub enum KeysError {
     Tampered {
         /// The file.
         file: String,
+        /// The source of the capture.
+        origin: String,
         /// Line, counted from 1.
         line: usize,
         /// Recorded digest, lower-case hexadecimal.
@@ -64,6 +66,8 @@ pub enum KeysError {
          removed, added or changed; restore captures.jsonl from a copy"
     )]
     Chain {
+        /// The source of the capture.
+        origin: String,
         /// Line, counted from 1.
         line: usize,
         /// Recorded digest, lower-case hexadecimal.

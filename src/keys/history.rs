@@ -6,6 +6,7 @@ use super::Presence;
 use super::SourceId;
 use super::Standing;
 use super::archive::Archive;
+use super::archive::Tampering;
 use super::capture::Capture;
 use super::capture::Metadata;
 use super::error::KeysError;
@@ -63,6 +64,7 @@ pub struct KeyHistory {
     pub(super) by_x5t: HashMap<String, Vec<KeyId>>,
     sha256: String,
     notices: Vec<String>,
+    tampering: Vec<Tampering>,
 }
 
 /// Order of keys: by kid, then by material.
@@ -86,7 +88,7 @@ impl KeyHistory {
 
     /// Joins what an archive holds.
     pub fn new(archive: Archive) -> Self {
-        let Archive { captures, metadata, sha256, notices } = archive;
+        let Archive { captures, metadata, sha256, notices, tampering } = archive;
         let mut history = Self {
             keys: Vec::new(),
             sources: sources(&captures, &metadata),
@@ -94,6 +96,7 @@ impl KeyHistory {
             by_x5t: HashMap::new(),
             sha256,
             notices,
+            tampering,
         };
         let ids = history.add_keys(&captures);
         history.add_captures(&captures, &ids);
@@ -248,6 +251,11 @@ impl KeyHistory {
     /// What a reader of the run should know about the archive.
     pub fn notices(&self) -> &[String] {
         &self.notices
+    }
+
+    /// Where the archive is not what was captured; an audit never sees such an archive.
+    pub fn tampering(&self) -> &[Tampering] {
+        &self.tampering
     }
 
     /// The sources that serve an issuer; `None` if none does.

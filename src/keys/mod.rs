@@ -10,6 +10,7 @@ mod archive;
 mod candidates;
 mod capture;
 mod chain;
+mod coverage;
 mod der;
 mod document;
 mod error;
@@ -20,6 +21,7 @@ mod listing;
 mod prepared;
 mod rsa_x4;
 mod source;
+mod stored;
 #[cfg(test)]
 pub(crate) mod testing;
 mod timeline;
@@ -27,9 +29,10 @@ mod when;
 
 pub use add::Added;
 pub use add::add;
-pub use archive::Archive;
+pub use archive::{Archive, Tampering};
 pub use capture::Capture;
 pub use capture::Metadata;
+pub use coverage::{Stretch, sources_of};
 pub use error::KeysError;
 pub use history::KeyHistory;
 pub use history::Sighting;

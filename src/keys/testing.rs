@@ -116,5 +116,11 @@ pub(crate) fn history(captures: &[(&str, i64, Option<Vec<Value>>)]) -> KeyHistor
         file: keys.as_ref().map(|_| format!("{source}/{day}.json")),
     };
     let captures = captures.iter().map(capture).collect();
-    KeyHistory::new(Archive { captures, metadata: Vec::new(), sha256: String::new(), notices: Vec::new() })
+    KeyHistory::new(Archive {
+        captures,
+        metadata: Vec::new(),
+        sha256: String::new(),
+        notices: Vec::new(),
+        tampering: Vec::new(),
+    })
 }

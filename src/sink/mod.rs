@@ -3,6 +3,7 @@
 mod completeness;
 mod digest;
 mod input;
+mod issuers;
 mod manifest;
 mod output;
 mod parquet;
@@ -13,6 +14,7 @@ mod text;
 
 pub use completeness::Completeness;
 pub use input::{Counts, Input, InputFormat, RejectCounts, TokenCounts};
+pub use issuers::{IssuerSeen, IssuersError, add_issuers};
 pub use manifest::{
     Expectation, FilterReport, GatewayReport, Given, HashedFile, KeyArchive, Manifest, RuleReport,
     SCHEMA_VERSION, SystemicReport, Text, Tool, Verdicts, Written,

@@ -19,6 +19,7 @@ mod formats;
 mod gateways;
 mod generated;
 mod jose;
+mod keys_check;
 mod mint;
 mod pipeline;
 mod result;

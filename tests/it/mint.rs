@@ -311,6 +311,11 @@ pub(crate) struct CaptureSpec {
     /// The keys that were there.
     #[serde(default)]
     pub(crate) keys: Vec<KeySpec>,
+    /// Whether the document was changed after its digest had been recorded.
+    #[serde(default)]
+    pub(crate) changed: bool,
+    /// Digest of the capture before it, as it is recorded.
+    pub(crate) prev: Option<String>,
 }
 
 /// A key of a capture.
@@ -365,10 +370,11 @@ pub(crate) fn write_archive(directory: &Path, captures: &[CaptureSpec]) {
         let keys: Vec<Value> = capture.keys.iter().map(KeySpec::jwk).collect();
         let body = json!({ "keys": keys }).to_string();
         let file = format!("{number}.json");
-        fs::write(directory.join(&file), &body).unwrap();
+        let written = if capture.changed { body.clone() + " " } else { body.clone() };
+        fs::write(directory.join(&file), written).unwrap();
         let sha256 = hex(digest::digest(&digest::SHA256, body.as_bytes()).as_ref());
         for at in &capture.at {
-            let line = json!({"file": file, "captured_at": at.to_string(), "source": capture.source, "sha256": sha256});
+            let line = json!({"file": file, "captured_at": at.to_string(), "source": capture.source, "sha256": sha256, "prev": capture.prev});
             writeln!(lines, "{line}").unwrap();
         }
     }

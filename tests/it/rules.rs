@@ -214,7 +214,8 @@ impl Archives {
 }
 
 fn history(directory: &Path) -> KeyHistory {
-    KeyHistory::new(Archive::read(directory).unwrap())
+    // As `keys check` reads it: some archives of the cases are tampered with.
+    KeyHistory::new(Archive::inspect(directory).unwrap().0)
 }
 
 fn judge(rule: &Rule, case: &Case, good: &Good, archives: &Archives) -> Said {

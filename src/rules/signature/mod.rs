@@ -1,5 +1,6 @@
 //! Family B: signature and key history.
 
+pub(super) mod archive_tamper;
 pub(super) mod key_alg_mismatch;
 pub(super) mod key_bad_exponent;
 pub(super) mod key_before_cert;

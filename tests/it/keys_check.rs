@@ -1,0 +1,122 @@
+//! `keys check`: tampering, wrong keys, gaps, and the sources that a result's issuers need.
+
+use crate::mint::{self, CaptureSpec};
+use crate::result::{audit_in, tokentrail};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+/// Writes an archive of `testdata/good.toml` by its name.
+fn archive(name: &str) -> tempfile::TempDir {
+    #[derive(serde::Deserialize)]
+    struct Good {
+        archives: BTreeMap<String, Vec<CaptureSpec>>,
+    }
+    let good: Good = toml::from_str(&fs::read_to_string(mint::testdata("good.toml")).unwrap()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    mint::write_archive(folder.path(), &good.archives[name]);
+    folder
+}
+
+/// Exit code, JSON, and standard error of a check.
+fn check(keys: &Path, further: &[&str]) -> (i32, Value, String) {
+    let mut command = tokentrail();
+    command.args(["keys", "check", "--format", "json", "--keys"]).arg(keys).args(further);
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    (output.status.code().unwrap(), serde_json::from_slice(&output.stdout).unwrap_or_default(), stderr)
+}
+
+#[test]
+fn a_whole_archive_is_clean() {
+    let folder = archive("everyday");
+    let (code, report, stderr) = check(folder.path(), &["--since", "2026-10-08", "--until", "2026-10-20"]);
+    assert_eq!(code, 0, "{report:#} {stderr}");
+    for list in ["faults", "findings", "issuers"] {
+        assert_eq!(report[list], Value::Array(vec![]), "{list}");
+    }
+    assert_eq!(report["sources"][0]["captures"], 5);
+    assert_eq!(report["sources"][0]["longest_gap_s"], 5 * 86_400);
+    assert_eq!(report["sources"][0]["first_capture"], "2026-10-08T06:00:00Z");
+    let output = tokentrail().args(["keys", "check", "--keys"]).arg(folder.path()).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.starts_with("nothing is wrong with ") && text.contains("5 complete captures of 1 source"),
+        "{text}"
+    );
+}
+
+#[test]
+fn gaps_are_those_of_the_period() {
+    let folder = archive("everyday");
+    let (code, report, _) = check(folder.path(), &["--since", "2026-09-01", "--until", "2026-11-01"]);
+    assert_eq!(code, 1);
+    let expected = serde_json::json!([
+        ["2026-09-01T00:00:00Z", "2026-10-01T06:00:00Z"],
+        ["2026-10-27T06:00:00Z", "2026-11-01T00:00:00Z"]
+    ]);
+    assert_eq!(report["sources"][0]["uncovered"], expected);
+    let (code, _, stderr) = check(folder.path(), &["--since", "2026-11-01", "--until", "2026-09-01"]);
+    assert!(code == 2 && stderr.contains("no time lies between them"), "{stderr}");
+    let (code, _, stderr) = check(Path::new("no/such/archive"), &[]);
+    assert!(code == 2 && stderr.contains("no/such/archive"), "{stderr}");
+}
+
+#[test]
+fn tampering_is_found_and_makes_the_audit_refuse() {
+    for (name, line) in [("changed-document", "captures.jsonl:1"), ("broken-chain", "captures.jsonl:2")] {
+        let folder = archive(name);
+        let (code, report, _) = check(folder.path(), &[]);
+        assert_eq!(code, 1, "{report:#}");
+        let finding = &report["findings"][0];
+        assert_eq!((&finding["rule"], &finding["severity"]), (&"archive-tamper".into(), &"critical".into()));
+        assert_eq!(finding["subject"], "source:https://login.microsoftonline.com/common/discovery/v2.0/keys");
+        assert!(report["faults"][0].as_str().unwrap().contains(line), "{report:#}");
+        let logs = folder.path().join("empty.log");
+        fs::write(&logs, "").unwrap();
+        let audited = audit_in(folder.path(), ["--keys", ".", "empty.log"]);
+        assert!(audited.exit == 2 && audited.stderr.contains("tampered"), "{}", audited.stderr);
+    }
+}
+
+#[test]
+fn wrong_keys_are_named_once() {
+    let (code, report, _) = check(archive("with-symmetric").path(), &[]);
+    assert_eq!(code, 1);
+    let findings = report["findings"].as_array().unwrap();
+    let wrong: Vec<_> = findings.iter().filter(|finding| finding["severity"] != "info").collect();
+    assert_eq!((wrong.len(), &wrong[0]["rule"]), (1, &"key-symmetric-published".into()));
+    assert_eq!(wrong[0]["subject"], "kid:shared");
+    // What is only worth knowing fails nothing.
+    let (code, report, _) = check(archive("shrunk").path(), &[]);
+    assert_eq!((code, &report["findings"][0]["severity"]), (0, &"info".into()), "{report:#}");
+}
+
+#[test]
+fn a_result_tells_which_sources_are_missing() {
+    let gateways = mint::testdata("gateways");
+    let args = ["--keys", "keys", "--policy", "policy.toml", "--formats", "formats.toml", "logs"];
+    let audited = audit_in(&gateways, args);
+    let result = audited.path("");
+    let (_, whole, _) = check(&gateways.join("keys"), &[result.to_str().unwrap()]);
+    let own = |report: &Value| -> Vec<Value> {
+        let issuers = report["issuers"].as_array().unwrap().iter();
+        issuers.filter(|issuer| issuer["tokens"].as_i64() > Some(20)).cloned().collect()
+    };
+    assert!(own(&whole).is_empty(), "{whole:#}");
+    let (code, partner, _) = check(archive("partner").path(), &[result.to_str().unwrap()]);
+    assert_eq!(code, 1);
+    let missing = own(&partner);
+    assert!(!missing.is_empty(), "{partner:#}");
+    for issuer in missing {
+        assert_eq!(issuer["missing"], true);
+        let url = issuer["capture"][0].as_str().unwrap();
+        assert!(
+            url.starts_with("https://login.microsoftonline.com/") && url.contains("/discovery/"),
+            "{url}"
+        );
+    }
+    let (code, _, stderr) = check(&gateways.join("keys"), &["no/such/result"]);
+    assert!(code == 2 && stderr.contains("no/such/result"), "{stderr}");
+}
