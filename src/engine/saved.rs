@@ -1,6 +1,7 @@
 //! Partials as bytes, so that other engines can carry them between processes and nightly runs can keep them.
 
 use super::Engine;
+use super::accepts::AcceptCounts;
 use super::activity::{Activity, ActivityRow};
 use super::counts::{InputCounts, NotEvaluable, VerdictCounts};
 use super::names::{Name, Names};
@@ -12,7 +13,7 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 /// Version of the form; a partial of another version is refused.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Saved bytes that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +44,8 @@ pub enum SavedError {
 struct Saved {
     version: u32,
     rules: Vec<String>,
+    /// Digest of the policy, whose exceptions are known by their places.
+    policy: Option<String>,
     counts: InputCounts,
     names: Vec<String>,
     tokens: Vec<TokenSummary>,
@@ -54,6 +57,7 @@ struct Saved {
     uncovered: u64,
     ambiguous: Vec<(Name, u64)>,
     gateways: Vec<(Name, SavedGateway)>,
+    accepts: AcceptCounts,
     runs: Vec<Vec<u8>>,
 }
 
@@ -77,6 +81,7 @@ impl Engine {
         let saved = Saved {
             version: VERSION,
             rules: self.rule_ids(),
+            policy: self.policy_sha256(),
             counts: partial.counts,
             names: partial.names.iter().map(str::to_owned).collect(),
             tokens: partial.tokens.summaries().cloned().collect(),
@@ -92,6 +97,7 @@ impl Engine {
                 .iter()
                 .map(|(name, state)| (*name, SavedGateway::from(state)))
                 .collect(),
+            accepts: partial.accepts.clone(),
             runs: partial.runs.iter().map(|state| state.save()).collect(),
         };
         Ok(serde_json::to_vec(&saved)?)
@@ -113,7 +119,8 @@ impl Engine {
         }
         let saved: Saved = serde_json::from_slice(bytes)?;
         let run_rules: Vec<_> = self.rules.iter().filter_map(|rule| run_of(rule.judge)).collect();
-        if saved.rules != self.rule_ids() || run_rules.len() != saved.runs.len() {
+        let same = saved.rules == self.rule_ids() && saved.policy == self.policy_sha256();
+        if !same || run_rules.len() != saved.runs.len() {
             return Err(SavedError::Rules);
         }
         let runs = run_rules.iter().zip(&saved.runs).map(|(rule, bytes)| rule.restore(bytes));
@@ -143,9 +150,14 @@ impl Engine {
             uncovered: saved.uncovered,
             ambiguous: saved.ambiguous.into_iter().collect(),
             gateways: saved.gateways.into_iter().map(|(name, state)| (name, state.into())).collect(),
+            accepts: saved.accepts,
             runs: runs.collect::<Result<_, _>>()?,
             ..self.partial()
         })
+    }
+
+    fn policy_sha256(&self) -> Option<String> {
+        self.policy.as_ref().map(|policy| policy.sha256().to_owned())
     }
 
     fn rule_ids(&self) -> Vec<String> {

@@ -1,7 +1,8 @@
 //! What a run as a whole found out, beside the tables.
 
-use super::{Engine, InputCounts, Partial, Systemic, systemic};
+use super::{AcceptCount, Engine, InputCounts, Partial, Systemic, systemic};
 use crate::findings::{FindingRow, ProblemRow};
+use crate::policy::Accept;
 use crate::policy::Gateway;
 use crate::rules::Severity;
 use crate::verify::Verdict;
@@ -36,8 +37,21 @@ pub struct Totals {
     pub problems: BTreeMap<String, BTreeMap<&'static str, u64>>,
     /// Rules that fire nearly everywhere at one API, by rule and API.
     pub systemic: Vec<Systemic>,
+    /// The policy's exceptions, in its order.
+    pub accepts: Vec<AcceptTotals>,
     /// Highest severity among findings that count for `--fail-on` (neither accepted nor in an `observe` api).
     pub worst: Option<Severity>,
+}
+
+/// An `[[accept]]` of the policy and what it was asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcceptTotals {
+    /// The exception.
+    pub accept: Accept,
+    /// Where it stands in the policy.
+    pub place: String,
+    /// How often it was asked.
+    pub count: AcceptCount,
 }
 
 /// What one gateway's records look like over time.
@@ -72,6 +86,7 @@ impl Totals {
             uncovered: partial.uncovered,
             gateways: gateways(engine, partial),
             systemic: systemic::systemic(partial, findings),
+            accepts: accepts(engine, partial),
             ..Self::default()
         };
         partial.not_evaluable.each(|rule, reason, uses| {
@@ -93,7 +108,7 @@ impl Totals {
         for finding in findings {
             let by_rule = totals.findings.entry(finding.rule.to_owned()).or_default();
             *by_rule.entry(finding.severity.name()).or_default() += 1;
-            if finding.accepted_by.is_none() && finding.stage == "enforce" {
+            if finding.counts() {
                 totals.worst = totals.worst.max(Some(finding.severity));
             }
         }
@@ -103,6 +118,16 @@ impl Totals {
         }
         totals
     }
+}
+
+fn accepts(engine: &Engine, partial: &Partial) -> Vec<AcceptTotals> {
+    let Some(policy) = &engine.policy else { return Vec::new() };
+    let totals = |(number, accept): (usize, &Accept)| AcceptTotals {
+        accept: accept.clone(),
+        place: policy.accept_place(number).map(ToString::to_string).unwrap_or_default(),
+        count: partial.accepts.of(number),
+    };
+    policy.accepts().iter().enumerate().map(totals).collect()
 }
 
 fn gateways(engine: &Engine, partial: &Partial) -> BTreeMap<String, GatewayTotals> {

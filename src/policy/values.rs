@@ -151,6 +151,16 @@ pub(super) fn fingerprint(file: &TextFile, text: &Text) -> Result<String, Policy
     Err(file.error(text.start, Fault::Value { text: "***".to_owned(), expected }))
 }
 
+/// A value of the column `actual` that names one thing: not one in which the redactor blackened what differs.
+pub(super) fn told_apart(file: &TextFile, text: &Text) -> Result<String, PolicyError> {
+    if text.value.contains("***") {
+        let expected = "a value that can be told from others, since a part of it was blackened; name the token with \
+                        `token` (column `token_sha256`) instead";
+        return Err(not(file, text, expected));
+    }
+    Ok(text.value.clone())
+}
+
 /// A text with something visible in it.
 pub(super) fn visible(file: &TextFile, key: &'static str, text: &Text) -> Result<String, PolicyError> {
     if text.value.trim().is_empty() {

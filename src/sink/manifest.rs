@@ -6,9 +6,11 @@
 //! input, `not_evaluable`: rule to reason to records); `verdicts` (`uses`, `tokens`: verdict to number);
 //! `distinct_tokens`; `findings`, `problems` (rule to severity to number); `systemic` (`rule`, `api`, `tokens`, `of_tokens`,
 //! `identities`: rules that fire on a fifth of an API's tokens or more); `uncovered`; `ambiguous` (api to records);
+//! `accepts` (each `[[accept]]` of the policy: `rule`, `reason`, `owner`, `expires`, `place`, and how many requests it `accepted`, came
+//! after it had `expired`, were `undated`, or `unverified`: named claims for which no key vouches);
 //! `output` (`files` with `name`, `table`, `rows`, `bytes`, `sha256`; `occurrences_not_written`). Times are UTC.
 
-use crate::engine::{Filters, Systemic, Totals};
+use crate::engine::{AcceptCount, AcceptTotals, Filters, Systemic, Totals};
 use crate::pipeline::Outcome;
 use crate::policy::Gateway;
 use crate::redact;
@@ -197,6 +199,7 @@ pub struct Manifest {
     pub systemic: Vec<SystemicReport>,
     pub uncovered: u64,
     pub ambiguous: BTreeMap<Text, u64>,
+    pub accepts: Vec<AcceptReport>,
     pub output: Written,
 }
 
@@ -221,6 +224,42 @@ impl From<&Systemic> for SystemicReport {
             of_tokens: *of_tokens,
             identities: *identities,
         }
+    }
+}
+
+/// An exception of the policy and the requests that it was asked about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the members of run.json are listed above")]
+pub struct AcceptReport {
+    pub rule: Text,
+    pub reason: Text,
+    pub owner: Option<Text>,
+    /// The last day or instant on which it holds.
+    pub expires: Option<String>,
+    pub place: Text,
+    #[serde(flatten)]
+    pub count: AcceptCount,
+}
+
+impl From<&AcceptTotals> for AcceptReport {
+    fn from(AcceptTotals { accept, place, count }: &AcceptTotals) -> Self {
+        Self {
+            rule: Text::from(&accept.rule),
+            reason: Text::from(&accept.reason),
+            owner: accept.owner.as_ref().map(Text::from),
+            expires: accept.until.map(last_inside),
+            place: Text::from(place),
+            count: *count,
+        }
+    }
+}
+
+/// The last day before the midnight at which a period ends, else its last instant.
+fn last_inside(until: UtcMicros) -> String {
+    let last = until.plus(-1).to_string();
+    match last.split_once('T') {
+        Some((day, _)) if until.0.rem_euclid(time::DAY) == 0 => day.to_owned(),
+        _ => last,
     }
 }
 
@@ -257,6 +296,7 @@ impl Manifest {
             systemic: totals.systemic.iter().map(SystemicReport::from).collect(),
             uncovered: totals.uncovered,
             ambiguous: totals.ambiguous.iter().map(|(api, records)| (Text::from(api), *records)).collect(),
+            accepts: totals.accepts.iter().map(AcceptReport::from).collect(),
             output,
         };
         manifest.result_digest = crate::sink::digest::of(&manifest);

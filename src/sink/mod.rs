@@ -14,8 +14,8 @@ mod text;
 pub use completeness::Completeness;
 pub use input::{Counts, Input, InputFormat, RejectCounts, TokenCounts};
 pub use manifest::{
-    Expectation, FilterReport, GatewayReport, Given, HashedFile, KeyArchive, Manifest, RuleReport,
-    SCHEMA_VERSION, SystemicReport, Text, Tool, Verdicts, Written,
+    AcceptReport, Expectation, FilterReport, GatewayReport, Given, HashedFile, KeyArchive,
+    Manifest, RuleReport, SCHEMA_VERSION, SystemicReport, Text, Tool, Verdicts, Written,
 };
 pub use output::{MANIFEST, OutputDir, OutputError, Published};
 pub use parquet::{TableFile, TableWriter, file_name};

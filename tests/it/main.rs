@@ -10,6 +10,7 @@
     reason = "a test that meets the unexpected has failed, and says so by panicking"
 )]
 
+mod accept;
 mod arrow;
 mod case_record;
 mod cli;
