@@ -4,7 +4,7 @@ mod audit;
 mod values;
 
 pub(super) use audit::{AuditArgs, FilterArgs, ProgressKind};
-pub(super) use values::{fingerprint, nearest, unknown_rule};
+pub(super) use values::{FailOn, fingerprint, nearest, unknown_rule};
 
 use super::exit::EXIT_CODES;
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum};

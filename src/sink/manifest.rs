@@ -2,7 +2,7 @@
 //!
 //! Members, in this order: `schema_version`; `tool` (`name`, `version`, `commit`); `arguments` (secrets removed);
 //! `started_at`, `ended_at` (RFC 3339, UTC); `exit_code`; `completeness` (`status`: `complete` or `partial`; `sentence`); `result_digest` (see [`crate::sink::digest`]); `policy`, `keys`, `formats`, `watch` (files with their
-//! `sha256`); `filters`; `counts` (all inputs together); `inputs`; `gateways`; `rules` (`run`, `skipped`: rule to missing
+//! `sha256`); `baselines` (null without `--baseline`; oldest first: `path`, `started_at`, `result_digest`, `problems`); `filters`; `counts` (all inputs together); `inputs`; `gateways`; `rules` (`run`, `skipped`: rule to missing
 //! input, `not_evaluable`: rule to reason to records); `verdicts` (`uses`, `tokens`: verdict to number);
 //! `distinct_tokens`; `findings`, `problems` (rule to severity to number); `systemic` (`rule`, `api`, `tokens`, `of_tokens`,
 //! `identities`: rules that fire on a fifth of an API's tokens or more); `uncovered`; `ambiguous` (api to records);
@@ -100,6 +100,8 @@ pub struct Given {
     pub formats: Vec<HashedFile>,
     /// The watch files of the policy.
     pub watch: Vec<HashedFile>,
+    /// The results that it is compared with, if any were named.
+    pub baselines: Option<Vec<BaselineReport>>,
     /// Filters, resolved.
     pub filters: Filters,
     /// Gateways of the policy.
@@ -108,6 +110,20 @@ pub struct Given {
     pub require_tokens: bool,
     /// Whether the archive must cover every token.
     pub require_keys: bool,
+}
+
+/// An earlier result that problems were compared with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BaselineReport {
+    /// Its directory.
+    pub path: Text,
+    /// When its run started.
+    #[serde(serialize_with = "instant")]
+    pub started_at: UtcMicros,
+    /// Its digest.
+    pub result_digest: Text,
+    /// Its problems.
+    pub problems: u64,
 }
 
 /// What a gateway's records look like over time.
@@ -187,6 +203,7 @@ pub struct Manifest {
     pub keys: Option<KeyArchive>,
     pub formats: Vec<HashedFile>,
     pub watch: Vec<HashedFile>,
+    pub baselines: Option<Vec<BaselineReport>>,
     pub filters: FilterReport,
     pub counts: Counts,
     pub inputs: Vec<Input>,
@@ -280,6 +297,7 @@ impl Manifest {
             keys: given.keys.clone(),
             formats: given.formats.clone(),
             watch: given.watch.clone(),
+            baselines: given.baselines.clone(),
             filters: FilterReport::from(&given.filters),
             counts: Counts::from(&totals.counts),
             inputs: outcome.inputs.iter().map(Input::from).collect(),

@@ -1,5 +1,6 @@
 //! Where results go: Parquet tables, `run.json`, the summary.
 
+mod baseline;
 mod completeness;
 mod digest;
 mod input;
@@ -11,10 +12,11 @@ mod rows;
 mod summary;
 mod text;
 
+pub use baseline::{BaselineError, Baselines};
 pub use completeness::Completeness;
 pub use input::{Counts, Input, InputFormat, RejectCounts, TokenCounts};
 pub use manifest::{
-    AcceptReport, Expectation, FilterReport, GatewayReport, Given, HashedFile, KeyArchive,
+    AcceptReport, BaselineReport, Expectation, FilterReport, GatewayReport, Given, HashedFile, KeyArchive,
     Manifest, RuleReport, SCHEMA_VERSION, SystemicReport, Text, Tool, Verdicts, Written,
 };
 pub use output::{MANIFEST, OutputDir, OutputError, Published};

@@ -115,7 +115,9 @@ fn two_is_for_arguments_that_cannot_be_used() {
         (&["good.log", "--since", "yesterday"], &["--since", "24h"]),
         (&["good.log", "--since", "2026-11-23", "--until", "2026-11-22"], &["--since", "before"]),
         (&["good.log", "--min-severity", "urgent"], &["medium"]),
-        (&["good.log", "--fail-on", "new:high"], &["new:"]),
+        (&["good.log", "--fail-on", "new:high"], &["new:", "--baseline"]),
+        (&["good.log", "--fail-on", "new:urgent"], &["medium"]),
+        (&["good.log", "--baseline", "nowhere"], &["baseline nowhere"]),
         (&["good.log", "--max-line", "0"], &["byte"]),
         (&["good.log", "-j", "0"], &["-j"]),
         (&["good.log", "--ip", "somewhere"], &["IPv4"]),
@@ -172,7 +174,6 @@ fn commands_and_flags_of_later_versions_are_unknown() {
         &["report", "out"],
         &["diff", "a", "b"],
         &["audit", "--ledger", "l", "good.log"],
-        &["audit", "--baseline", "b", "good.log"],
         &["nonsense"],
     ] {
         let output = folder.run(args);

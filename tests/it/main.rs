@@ -12,6 +12,7 @@
 
 mod accept;
 mod arrow;
+mod baseline;
 mod case_record;
 mod cli;
 mod corpus;
