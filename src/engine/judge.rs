@@ -173,6 +173,9 @@ impl Engine {
         counts.add_time(time.map(|time| time.at));
         let uncovered = api.is_some_and(|api| api.settings.is_none());
         partial.uncovered += u64::from(uncovered);
+        if uncovered {
+            partial.uncovered_at.count(record, place);
+        }
         if let (Some(name), true) = (place.api, api.is_some_and(|api| api.ambiguous)) {
             *partial.ambiguous.entry(name).or_default() += 1;
         }

@@ -27,6 +27,7 @@ mod systemic;
 mod tables;
 mod tokens;
 mod totals;
+mod uncovered;
 mod write;
 
 pub use accepts::AcceptCount;
@@ -37,6 +38,7 @@ pub use partial::Partial;
 pub use saved::SavedError;
 pub use systemic::Systemic;
 pub use totals::{AcceptTotals, GatewayTotals, Totals};
+pub use uncovered::UncoveredPlace;
 
 use crate::facts::{Context, Facts};
 use crate::findings::{OccurrenceRow, RejectRow, Tables};

@@ -6,6 +6,7 @@ use super::counts::{InputCounts, NotEvaluable, VerdictCounts};
 use super::names::{Name, Names, Translation};
 use super::order::{At, FirstTen, Seen};
 use super::tokens::{TokenNumber, Tokens};
+use super::uncovered::Uncovered;
 use crate::facts::Outcome;
 use crate::policy::Stage;
 use crate::rules::run::RunState;
@@ -105,6 +106,8 @@ pub struct Partial {
     pub(super) not_evaluable: NotEvaluable,
     pub(super) verdicts: VerdictCounts,
     pub(super) uncovered: u64,
+    /// Where these lead.
+    pub(super) uncovered_at: Uncovered,
     pub(super) ambiguous: HashMap<Name, u64>,
     pub(super) gateways: HashMap<Name, GatewayState>,
     /// What the policy's exceptions were asked about.
@@ -147,6 +150,7 @@ impl Partial {
         self.verdicts.merge(&other.verdicts);
         self.accepts.merge(&other.accepts);
         self.uncovered += other.uncovered;
+        self.uncovered_at.merge(&other.uncovered_at);
         for (api, records) in other.ambiguous {
             *self.ambiguous.entry(names.of(api)).or_default() += records;
         }

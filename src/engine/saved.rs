@@ -7,6 +7,7 @@ use super::counts::{InputCounts, NotEvaluable, VerdictCounts};
 use super::names::{Name, Names};
 use super::partial::{Coverage, CoverageKey, Finding, FindingKey, GatewayState, Partial};
 use super::tokens::{TokenSummary, Tokens};
+use super::uncovered::Uncovered;
 use crate::rules::kit::{Judge, Reason};
 use crate::rules::run::RestoreError;
 use hashbrown::HashMap;
@@ -55,6 +56,7 @@ struct Saved {
     not_evaluable: Vec<(usize, String, u64)>,
     verdicts: VerdictCounts,
     uncovered: u64,
+    uncovered_at: Uncovered,
     ambiguous: Vec<(Name, u64)>,
     gateways: Vec<(Name, SavedGateway)>,
     accepts: AcceptCounts,
@@ -91,6 +93,7 @@ impl Engine {
             not_evaluable,
             verdicts: partial.verdicts,
             uncovered: partial.uncovered,
+            uncovered_at: partial.uncovered_at.clone(),
             ambiguous: pairs(&partial.ambiguous),
             gateways: partial
                 .gateways
@@ -148,6 +151,7 @@ impl Engine {
             findings: saved.findings.into_iter().collect(),
             coverage: saved.coverage.into_iter().collect(),
             uncovered: saved.uncovered,
+            uncovered_at: saved.uncovered_at,
             ambiguous: saved.ambiguous.into_iter().collect(),
             gateways: saved.gateways.into_iter().map(|(name, state)| (name, state.into())).collect(),
             accepts: saved.accepts,

@@ -1,12 +1,12 @@
 //! What a run as a whole found out, beside the tables.
 
-use super::{AcceptCount, Engine, InputCounts, Partial, Systemic, systemic};
+use super::{AcceptCount, Engine, InputCounts, Partial, Systemic, UncoveredPlace, systemic};
 use crate::findings::{FindingRow, ProblemRow};
 use crate::policy::Accept;
 use crate::policy::Gateway;
 use crate::rules::Severity;
 use crate::verify::Verdict;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Sums over the whole run.
 #[derive(Debug, Default)]
@@ -27,6 +27,10 @@ pub struct Totals {
     pub distinct_tokens: u64,
     /// Records that no entry of the policy matches.
     pub uncovered: u64,
+    /// Where these lead, those with most records first; some of them where there are very many.
+    pub uncovered_places: Vec<UncoveredPlace>,
+    /// APIs of the policy that no record matched.
+    pub unmatched_apis: Vec<String>,
     /// Records that only the byte-least name of an entry decided: api -> records.
     pub ambiguous: BTreeMap<String, u64>,
     /// What each gateway of the policy (and each gateway seen) did.
@@ -84,6 +88,8 @@ impl Totals {
             rules_skipped: engine.skipped.clone(),
             distinct_tokens: u64::try_from(partial.tokens.len()).unwrap_or(u64::MAX),
             uncovered: partial.uncovered,
+            uncovered_places: partial.uncovered_at.places(),
+            unmatched_apis: unmatched_apis(engine, partial),
             gateways: gateways(engine, partial),
             systemic: systemic::systemic(partial, findings),
             accepts: accepts(engine, partial),
@@ -118,6 +124,13 @@ impl Totals {
         }
         totals
     }
+}
+
+fn unmatched_apis(engine: &Engine, partial: &Partial) -> Vec<String> {
+    let matched: BTreeSet<&str> =
+        partial.coverage.keys().filter_map(|key| partial.names.optional(key.api)).collect();
+    let known = engine.policy.iter().flat_map(|policy| policy.apis());
+    known.map(|api| &api.name).filter(|name| !matched.contains(name.as_str())).cloned().collect()
 }
 
 fn accepts(engine: &Engine, partial: &Partial) -> Vec<AcceptTotals> {

@@ -88,7 +88,7 @@ pub(super) fn parse_instant(text: &str) -> Option<UtcMicros> {
     }
 }
 
-fn not_a_time(file: &TextFile, text: &Located<TimeText>) -> PolicyError {
+pub(super) fn not_a_time(file: &TextFile, text: &Located<TimeText>) -> PolicyError {
     file.error(text.start, Fault::Value { text: text.value.0.clone(), expected: A_TIME })
 }
 

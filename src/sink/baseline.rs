@@ -1,29 +1,23 @@
-//! `--baseline`: earlier results to compare with. The one place that opens a result of an earlier run and orders several.
+//! `--baseline`: earlier results to compare with, in the order in which their runs started.
 
 use crate::findings::{ProblemRow, Table, Tables};
-use crate::redact;
 use crate::rules::Severity;
-use crate::sink::manifest::{BaselineReport, SCHEMA_VERSION, Text};
-use crate::sink::output::MANIFEST;
-use crate::sink::parquet::file_name;
+use crate::sink::earlier::{EarlierError, EarlierResult, failed};
+use crate::sink::manifest::Text;
+use crate::sink::parts::BaselineReport;
 use crate::time::UtcMicros;
 use arrow::array::AsArray;
-use aws_lc_rs::digest;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::fs;
-use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 
 /// Ending of the directory that an interrupted run leaves.
 const PARTIAL: &str = ".partial";
 
-/// Earlier results in the order in which their runs started.
+/// Earlier results, oldest first.
 #[derive(Debug, Default)]
 pub struct Baselines {
     results: Vec<Baseline>,
@@ -33,89 +27,9 @@ pub struct Baselines {
 #[derive(Debug)]
 struct Baseline {
     path: PathBuf,
-    head: Head,
     started_at: UtcMicros,
-    problems: HashSet<String>,
-}
-
-/// Why a baseline cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum BaselineError {
-    /// A directory or a file.
-    #[error("baseline {path} cannot be read: {error}; name a directory that an audit has written")]
-    Io {
-        /// What was to be read.
-        path: String,
-        /// Why it could not be.
-        error: io::Error,
-    },
-    /// Something else.
-    #[error(
-        "baseline {path} is no result of tokentrail and holds none; name a directory that an audit has written, or one \
-         of such directories"
-    )]
-    NoResult {
-        /// The directory.
-        path: String,
-    },
-    /// Its manifest.
-    #[error(
-        "baseline {path} has a {MANIFEST} that cannot be read ({why}); leave it out, or audit its logs again"
-    )]
-    Manifest {
-        /// The directory.
-        path: String,
-        /// Why.
-        why: String,
-    },
-    /// Written by another version.
-    #[error(
-        "baseline {path} is of schema version {found}, and this version reads {SCHEMA_VERSION}; leave it out, or audit \
-         its logs again"
-    )]
-    Schema {
-        /// The directory.
-        path: String,
-        /// Its version.
-        found: u64,
-    },
-    /// Its table of problems.
-    #[error("baseline {path}: {name} cannot be read ({error}); leave it out, or audit its logs again", name = problems_file())]
-    Table {
-        /// The directory.
-        path: String,
-        /// Why.
-        error: ParquetError,
-    },
-    /// Its table of problems is not the one that was written.
-    #[error(
-        "baseline {path}: {name} is not the file that {MANIFEST} names (SHA-256 differs); restore it, or audit its logs \
-         again",
-        name = problems_file()
-    )]
-    Changed {
-        /// The directory.
-        path: String,
-    },
-}
-
-/// What is read of `run.json`.
-#[derive(Debug, Deserialize)]
-struct Head {
-    started_at: String,
     result_digest: String,
-    output: Output,
-}
-
-#[derive(Debug, Deserialize)]
-struct Output {
-    files: Vec<OutputFile>,
-}
-
-#[derive(Debug, Deserialize)]
-struct OutputFile {
-    name: String,
-    sha256: String,
+    problems: HashSet<String>,
 }
 
 impl Baselines {
@@ -126,7 +40,7 @@ impl Baselines {
     ///
     /// If one of them is no result of this version, or was changed. A directory with nothing in it is one of results of
     /// which there are none yet.
-    pub fn open(paths: &[PathBuf], output: &Path) -> Result<Self, BaselineError> {
+    pub fn open(paths: &[PathBuf], output: &Path) -> Result<Self, EarlierError> {
         let mut found: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
         for path in paths {
             for result in results_at(path, output)? {
@@ -137,7 +51,7 @@ impl Baselines {
         let results = found.into_values().map(|path| Baseline::open(&path));
         let mut results = results.collect::<Result<Vec<_>, _>>()?;
         results.sort_by(|a, b| {
-            let key = |it: &Baseline| (it.started_at, it.head.result_digest.clone());
+            let key = |it: &Baseline| (it.started_at, it.result_digest.clone());
             key(a).cmp(&key(b)).then_with(|| a.path.cmp(&b.path))
         });
         Ok(Self { results })
@@ -177,7 +91,7 @@ impl Baselines {
         let report = |result: &Baseline| BaselineReport {
             path: Text::from(result.path.display().to_string()),
             started_at: result.started_at,
-            result_digest: Text::from(&result.head.result_digest),
+            result_digest: Text::from(&result.result_digest),
             problems: u64::try_from(result.problems.len()).unwrap_or(u64::MAX),
         };
         self.results.iter().map(report).collect()
@@ -185,8 +99,8 @@ impl Baselines {
 }
 
 /// The result that a path is, else the results in it.
-fn results_at(path: &Path, output: &Path) -> Result<Vec<PathBuf>, BaselineError> {
-    if path.join(MANIFEST).is_file() {
+fn results_at(path: &Path, output: &Path) -> Result<Vec<PathBuf>, EarlierError> {
+    if EarlierResult::is_at(path) {
         return Ok(vec![path.to_owned()]);
     }
     let replaced = output.canonicalize().ok();
@@ -197,73 +111,46 @@ fn results_at(path: &Path, output: &Path) -> Result<Vec<PathBuf>, BaselineError>
         if name.starts_with('.') || name.ends_with(PARTIAL) || place.canonicalize().ok() == replaced {
             continue;
         }
-        if place.join(MANIFEST).is_file() {
+        if EarlierResult::is_at(&place) {
             results.push(place);
         } else {
             others = true;
         }
     }
     if results.is_empty() && others {
-        return Err(BaselineError::NoResult { path: path.display().to_string() });
+        return Err(EarlierError::NoResult { path: path.display().to_string() });
     }
     Ok(results)
 }
 
 impl Baseline {
-    fn open(path: &Path) -> Result<Self, BaselineError> {
-        let shown = || path.display().to_string();
-        let refused = |why: String| BaselineError::Manifest { path: shown(), why };
-        let manifest = path.join(MANIFEST);
-        let text = fs::read(&manifest).map_err(|error| failed(&manifest, error))?;
-        // The version first: another one may have other members.
-        let value: serde_json::Value =
-            serde_json::from_slice(&text).map_err(|error| refused(error.to_string()))?;
-        if value.pointer("/tool/name").and_then(|name| name.as_str()) != Some("tokentrail") {
-            return Err(BaselineError::NoResult { path: shown() });
-        }
-        let found = value.get("schema_version").and_then(serde_json::Value::as_u64).unwrap_or_default();
-        if found != u64::from(SCHEMA_VERSION) {
-            return Err(BaselineError::Schema { path: shown(), found });
-        }
-        let head: Head = serde_json::from_value(value).map_err(|error| refused(error.to_string()))?;
-        let started: jiff::Timestamp =
-            head.started_at.parse().map_err(|error: jiff::Error| refused(error.to_string()))?;
-        let problems = problems(path, &head)?;
-        Ok(Self { path: path.to_owned(), head, started_at: UtcMicros(started.as_microsecond()), problems })
+    fn open(path: &Path) -> Result<Self, EarlierError> {
+        let result = EarlierResult::open(path)?;
+        let started: jiff::Timestamp = result
+            .text("/started_at")?
+            .parse()
+            .map_err(|error: jiff::Error| result.unreadable(error.to_string()))?;
+        Ok(Self {
+            path: path.to_owned(),
+            started_at: UtcMicros(started.as_microsecond()),
+            result_digest: result.text("/result_digest")?.to_owned(),
+            problems: problems(&result)?,
+        })
     }
 }
 
-/// The ids of a result's problems, from the file that its manifest names.
-fn problems(path: &Path, head: &Head) -> Result<HashSet<String>, BaselineError> {
-    let file = path.join(problems_file());
-    let bytes = fs::read(&file).map_err(|error| failed(&file, error))?;
-    let sha256 = redact::hex(digest::digest(&digest::SHA256, &bytes).as_ref());
-    let named = head.output.files.iter().find(|named| named.name == problems_file());
-    if named.is_none_or(|named| named.sha256 != sha256) {
-        return Err(BaselineError::Changed { path: path.display().to_string() });
-    }
-    let file = File::open(&file).map_err(|error| failed(&file, error))?;
-    ids(file).map_err(|error| BaselineError::Table { path: path.display().to_string(), error })
-}
-
-fn ids(file: File) -> Result<HashSet<String>, ParquetError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
+/// The ids of a result's problems.
+fn problems(result: &EarlierResult) -> Result<HashSet<String>, EarlierError> {
+    let broken = |error| result.broken(Table::Problems, error);
+    let builder = result.table(Table::Problems)?;
     let only = ProjectionMask::columns(builder.parquet_schema(), ["problem_id"]);
     let mut ids = HashSet::new();
-    for batch in builder.with_projection(only).build()? {
-        let batch = batch?;
+    for batch in builder.with_projection(only).build().map_err(broken)? {
+        let batch = batch.map_err(|error| broken(error.into()))?;
         let column = batch.column_by_name("problem_id").and_then(|column| column.as_string_opt::<i32>());
         let column =
-            column.ok_or_else(|| ParquetError::General("no column problem_id of texts".to_owned()))?;
+            column.ok_or_else(|| broken(ParquetError::General("no texts in problem_id".to_owned())))?;
         ids.extend(column.iter().flatten().map(str::to_owned));
     }
     Ok(ids)
-}
-
-fn problems_file() -> String {
-    file_name(Table::Problems)
-}
-
-fn failed(path: &Path, error: io::Error) -> BaselineError {
-    BaselineError::Io { path: path.display().to_string(), error }
 }

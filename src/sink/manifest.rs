@@ -5,18 +5,21 @@
 //! `sha256`); `baselines` (null without `--baseline`; oldest first: `path`, `started_at`, `result_digest`, `problems`); `filters`; `counts` (all inputs together); `inputs`; `gateways`; `rules` (`run`, `skipped`: rule to missing
 //! input, `not_evaluable`: rule to reason to records); `verdicts` (`uses`, `tokens`: verdict to number);
 //! `distinct_tokens`; `findings`, `problems` (rule to severity to number); `systemic` (`rule`, `api`, `tokens`, `of_tokens`,
-//! `identities`: rules that fire on a fifth of an API's tokens or more); `uncovered`; `ambiguous` (api to records);
+//! `identities`: rules that fire on a fifth of an API's tokens or more); `uncovered`; `uncovered_places` (`host`, `path`,
+//! `records`: the leading part of what no entry of the policy matches, most records first; the sum may be less than `uncovered`);
+//! `unmatched_apis` (entries that no record matched); `ambiguous` (api to records);
 //! `accepts` (each `[[accept]]` of the policy: `rule`, `reason`, `owner`, `expires`, `place`, and how many requests it `accepted`, came
 //! after it had `expired`, were `undated`, or `unverified`: named claims for which no key vouches);
 //! `output` (`files` with `name`, `table`, `rows`, `bytes`, `sha256`; `occurrences_not_written`). Times are UTC.
 
-use crate::engine::{AcceptCount, AcceptTotals, Filters, Systemic, Totals};
+use crate::engine::{Filters, Totals};
 use crate::pipeline::Outcome;
 use crate::policy::Gateway;
 use crate::redact;
 use crate::sink::completeness::Completeness;
 use crate::sink::input::{Counts, Input};
 use crate::sink::parquet::TableFile;
+use crate::sink::parts::{AcceptReport, BaselineReport, SystemicReport, UncoveredReport};
 use crate::time;
 use crate::time::UtcMicros;
 use serde::{Serialize, Serializer};
@@ -112,20 +115,6 @@ pub struct Given {
     pub require_keys: bool,
 }
 
-/// An earlier result that problems were compared with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct BaselineReport {
-    /// Its directory.
-    pub path: Text,
-    /// When its run started.
-    #[serde(serialize_with = "instant")]
-    pub started_at: UtcMicros,
-    /// Its digest.
-    pub result_digest: Text,
-    /// Its problems.
-    pub problems: u64,
-}
-
 /// What a gateway's records look like over time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct GatewayReport {
@@ -215,69 +204,11 @@ pub struct Manifest {
     pub problems: BTreeMap<String, BTreeMap<&'static str, u64>>,
     pub systemic: Vec<SystemicReport>,
     pub uncovered: u64,
+    pub uncovered_places: Vec<UncoveredReport>,
+    pub unmatched_apis: Vec<Text>,
     pub ambiguous: BTreeMap<Text, u64>,
     pub accepts: Vec<AcceptReport>,
     pub output: Written,
-}
-
-/// A rule that fires nearly everywhere at one API.
-#[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the members of run.json are listed above")]
-pub struct SystemicReport {
-    pub rule: String,
-    pub api: Text,
-    pub tokens: u64,
-    pub of_tokens: u64,
-    pub identities: u64,
-}
-
-impl From<&Systemic> for SystemicReport {
-    fn from(systemic: &Systemic) -> Self {
-        let Systemic { rule, api, tokens, of_tokens, identities } = systemic;
-        Self {
-            rule: rule.clone(),
-            api: Text::from(api),
-            tokens: *tokens,
-            of_tokens: *of_tokens,
-            identities: *identities,
-        }
-    }
-}
-
-/// An exception of the policy and the requests that it was asked about.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the members of run.json are listed above")]
-pub struct AcceptReport {
-    pub rule: Text,
-    pub reason: Text,
-    pub owner: Option<Text>,
-    /// The last day or instant on which it holds.
-    pub expires: Option<String>,
-    pub place: Text,
-    #[serde(flatten)]
-    pub count: AcceptCount,
-}
-
-impl From<&AcceptTotals> for AcceptReport {
-    fn from(AcceptTotals { accept, place, count }: &AcceptTotals) -> Self {
-        Self {
-            rule: Text::from(&accept.rule),
-            reason: Text::from(&accept.reason),
-            owner: accept.owner.as_ref().map(Text::from),
-            expires: accept.until.map(last_inside),
-            place: Text::from(place),
-            count: *count,
-        }
-    }
-}
-
-/// The last day before the midnight at which a period ends, else its last instant.
-fn last_inside(until: UtcMicros) -> String {
-    let last = until.plus(-1).to_string();
-    match last.split_once('T') {
-        Some((day, _)) if until.0.rem_euclid(time::DAY) == 0 => day.to_owned(),
-        _ => last,
-    }
 }
 
 impl Manifest {
@@ -313,6 +244,8 @@ impl Manifest {
             problems: totals.problems.clone(),
             systemic: totals.systemic.iter().map(SystemicReport::from).collect(),
             uncovered: totals.uncovered,
+            uncovered_places: totals.uncovered_places.iter().map(UncoveredReport::from).collect(),
+            unmatched_apis: totals.unmatched_apis.iter().map(Text::from).collect(),
             ambiguous: totals.ambiguous.iter().map(|(api, records)| (Text::from(api), *records)).collect(),
             accepts: totals.accepts.iter().map(AcceptReport::from).collect(),
             output,
@@ -428,7 +361,7 @@ pub(super) fn rfc3339<S: Serializer>(at: &Option<UtcMicros>, serializer: S) -> R
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
-fn instant<S: Serializer>(at: &UtcMicros, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn instant<S: Serializer>(at: &UtcMicros, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(at)
 }
 

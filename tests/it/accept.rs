@@ -144,7 +144,7 @@ fn an_exception_that_has_expired_says_so() {
     let accepts = &late.run()["accepts"][0];
     assert_eq!((&accepts["accepted"], &accepts["expired"]), (&json!(2), &json!(1)));
     assert!(
-        late.stderr.contains("EXPIRED after 2026-10-14: 1 request count again: wrong-aud"),
+        late.stderr.contains("EXPIRED after 2026-10-14 and no longer covers 1 request: wrong-aud"),
         "{}",
         late.stderr
     );

@@ -23,6 +23,7 @@ mod generated;
 mod jose;
 mod mint;
 mod pipeline;
+mod policy;
 mod result;
 mod rules;
 mod run_rules;

@@ -189,7 +189,8 @@ fn baselines(args: &AuditArgs) -> Result<Option<Baselines>, Failure> {
             false => Ok(None),
         };
     }
-    Baselines::open(named, &args.output.output).map(Some).map_err(Failure::usage)
+    let opened = Baselines::open(named, &args.output.output);
+    opened.map(Some).map_err(|error| Failure::usage(anyhow::Error::new(error).context("--baseline")))
 }
 
 fn archive(args: &AuditArgs, keys: &KeyHistory) -> KeyArchive {

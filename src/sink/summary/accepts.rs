@@ -1,7 +1,8 @@
 //! What the policy's exceptions did: an expired one is told first, because what it covered counts again.
 
 use super::{LISTED, count, indented, more};
-use crate::sink::manifest::{AcceptReport, Manifest};
+use crate::sink::manifest::Manifest;
+use crate::sink::parts::AcceptReport;
 use crate::sink::text::{counted, visible};
 
 /// The exceptions that were asked, one line each, then those that nothing matched.
@@ -34,7 +35,7 @@ fn expired(report: &AcceptReport) -> Option<String> {
     let requests = Some(report.count.expired).filter(|requests| *requests > 0)?;
     let ended = report.expires.as_deref().unwrap_or_default();
     let requests = counted(requests, "request");
-    Some(format!("EXPIRED after {ended}: {requests} count again: {}", named(report)))
+    Some(format!("EXPIRED after {ended} and no longer covers {requests}: {}", named(report)))
 }
 
 fn undated(report: &AcceptReport) -> Option<String> {
@@ -89,7 +90,7 @@ mod tests {
             [
                 "",
                 "Accepted exceptions",
-                "  EXPIRED after 2027-01-31: 3 requests count again: wrong-aud, two, team (p.toml:3:1)",
+                "  EXPIRED after 2027-01-31 and no longer covers 3 requests: wrong-aud, two, team (p.toml:3:1)",
                 "  1 request without a time not accepted, since it expires: wrong-aud, two, team (p.toml:3:1)",
                 "  2 requests not accepted, since no key vouches for the claims: wrong-aud, two, team (p.toml:3:1)",
                 r"  1 request accepted: wrong-aud, one\u{1b}, team (p.toml:2:1)",

@@ -3,7 +3,8 @@
 use super::{LISTED, View, colour_of, indented, more, paint};
 use crate::facts::Outcome;
 use crate::findings::{ProblemRow, ranked};
-use crate::sink::manifest::{Manifest, SystemicReport};
+use crate::sink::manifest::Manifest;
+use crate::sink::parts::SystemicReport;
 use crate::sink::text::{counted, grouped, visible};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
