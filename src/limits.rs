@@ -41,6 +41,9 @@ pub const REDACTED_BYTES_MIN: usize = 16;
 pub const DETECT_BYTES: usize = 256 << 10;
 /// Records that detection looks at (contract section 3).
 pub const DETECT_RECORDS: usize = 200;
+/// Hosts and leading path segments that are listed of the records that no entry of the policy matches; more are met only
+/// where somebody makes them up.
+pub const UNCOVERED_PLACES_MAX: usize = 1000;
 /// Days on either side of a token's `iat` in which a capture must lie for the archive to have an opinion.
 pub const COVERAGE_DAYS: i64 = 7;
 /// Rows that a table writer holds before it hands them to the Parquet encoder; fixed, so that files do not depend on

@@ -1,14 +1,15 @@
 //! The commands and their arguments (contract sections 2 and 3).
 
 mod audit;
+mod policy;
 mod values;
 
 pub(super) use audit::{AuditArgs, FilterArgs, ProgressKind};
-pub(super) use values::{fingerprint, nearest, unknown_rule};
+pub(super) use policy::{CoverageArgs, ExplainArgs, PolicyCommand, TestArgs};
+pub(super) use values::{FailOn, fingerprint, nearest, unknown_rule};
 
 use super::exit::EXIT_CODES;
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum};
-use std::path::Path;
 use std::path::PathBuf;
 use tokentrail::rules::Category;
 
@@ -61,7 +62,7 @@ pub(super) enum Command {
     /// Build and list the key archive
     #[command(subcommand, disable_help_subcommand = true)]
     Keys(KeysCommand),
-    /// Check and explain a policy
+    /// Start, check, test and explain a policy
     #[command(subcommand, disable_help_subcommand = true)]
     Policy(PolicyCommand),
     /// List, show and detect log formats
@@ -205,68 +206,6 @@ pub(super) struct KeysCheckArgs {
     /// End of that time
     #[arg(long, value_name = "TIME")]
     pub(super) until: Option<String>,
-    #[command(flatten)]
-    pub(super) listing: ListingArgs,
-}
-
-/// `policy`
-#[derive(Debug, Subcommand)]
-pub(super) enum PolicyCommand {
-    /// Check a policy and the files that it includes
-    Check {
-        #[command(flatten)]
-        policy: PolicyFile,
-        #[command(flatten)]
-        listing: ListingArgs,
-    },
-    /// Say which entry wins for a request, and where each value comes from
-    #[command(
-        after_long_help = "Example:\n  tokentrail policy explain policy.toml --host orders.contoso.example --method POST --path /v1/orders"
-    )]
-    Explain(ExplainArgs),
-    /// Print the JSON Schema of policies
-    Schema,
-}
-
-/// The policy that a command is about, with or without the flag that `audit` has for it.
-#[derive(Args, Debug)]
-#[group(required = true, multiple = false)]
-pub(super) struct PolicyFile {
-    /// The policy
-    #[arg(value_name = "FILE")]
-    file: Option<PathBuf>,
-    /// The same
-    #[arg(long = "policy", value_name = "FILE")]
-    policy: Option<PathBuf>,
-}
-
-impl PolicyFile {
-    /// Where it lies.
-    pub(super) fn path(&self) -> &Path {
-        self.file.as_deref().or(self.policy.as_deref()).unwrap_or(Path::new(""))
-    }
-}
-
-/// `policy explain`
-#[derive(Args, Debug)]
-pub(super) struct ExplainArgs {
-    #[command(flatten)]
-    pub(super) policy: PolicyFile,
-    /// Gateway of the request
-    #[arg(long, value_name = "NAME")]
-    pub(super) gateway: Option<String>,
-    /// Host of the request
-    #[arg(long, value_name = "HOST")]
-    pub(super) host: Option<String>,
-    /// Method of the request
-    #[arg(long, value_name = "METHOD")]
-    pub(super) method: Option<String>,
-    /// Path of the request
-    #[arg(long, value_name = "PATH")]
-    pub(super) path: Option<String>,
-    /// Route that the gateway logs
-    #[arg(long, value_name = "ROUTE")]
-    pub(super) route: Option<String>,
     #[command(flatten)]
     pub(super) listing: ListingArgs,
 }

@@ -3,7 +3,7 @@
 mod dry_run;
 mod prepare;
 
-use super::args::AuditArgs;
+use super::args::{AuditArgs, FailOn};
 use super::clock;
 use super::console;
 use super::console::Console;
@@ -78,13 +78,16 @@ fn audit(
         return Err(Failure::say(outcome.completeness().sentence));
     }
     // As with the engine.
-    let outcome = ManuallyDrop::new(outcome);
+    let mut outcome = ManuallyDrop::new(outcome);
+    let concluded = &mut outcome.concluded;
+    let worst_new = prepared.baselines.as_ref().and_then(|known| known.mark(&mut concluded.tables));
     let (output, written) = writer.finish(&outcome.concluded.tables).map_err(Failure::output)?;
     let mut manifest = Manifest::new(&prepared.given, &outcome, written);
     let exit = if outcome.interrupted {
         signals.exit()
     } else {
-        judged(&manifest, outcome.concluded.totals.worst, args)
+        let worst = outcome.concluded.totals.worst;
+        judged(&manifest, |fail_on| if fail_on.new { worst_new } else { worst }, args)
     };
     manifest.finish(started, clock::now(), exit.code());
     let text = manifest.to_json().map_err(Failure::output)?;
@@ -98,12 +101,12 @@ fn audit(
 }
 
 /// How a run that was not interrupted ends; what could not be looked at outranks what was found.
-fn judged(manifest: &Manifest, worst: Option<Severity>, args: &AuditArgs) -> Exit {
+fn judged(manifest: &Manifest, worst: impl FnOnce(FailOn) -> Option<Severity>, args: &AuditArgs) -> Exit {
     if !manifest.completeness.is_complete() {
         return Exit::Incomplete;
     }
-    match (worst, args.output.fail_on) {
-        (Some(worst), Some(least)) if worst >= least => Exit::Findings,
+    match args.output.fail_on {
+        Some(fail_on) if worst(fail_on) >= Some(fail_on.least) => Exit::Findings,
         _ => Exit::Clean,
     }
 }

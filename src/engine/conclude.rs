@@ -24,16 +24,16 @@ impl Engine {
     pub fn conclude(&self, mut partial: Partial) -> Concluded {
         let runs = self.rules.iter().enumerate().filter(|(_, rule)| matches!(rule.judge, Judge::Run(_)));
         let states = std::mem::take(&mut partial.runs);
-        let mut conclusions: Vec<(&Rule, Conclusion)> = Vec::new();
+        let mut conclusions: Vec<(usize, &Rule, Conclusion)> = Vec::new();
         for ((at, rule), state) in runs.zip(states) {
             let conclusion = state.conclude();
             for (reason, requests) in &conclusion.not_evaluable {
                 partial.not_evaluable.add(at, *reason, *requests);
             }
-            conclusions.push((rule, conclusion));
+            conclusions.push((at, rule, conclusion));
         }
         let downgrades: Vec<&Downgrade> =
-            conclusions.iter().flat_map(|(_, conclusion)| &conclusion.downgrades).collect();
+            conclusions.iter().flat_map(|(_, _, conclusion)| &conclusion.downgrades).collect();
         let mut findings: Vec<FindingRow> = partial
             .findings
             .iter()
@@ -42,11 +42,24 @@ impl Engine {
         for finding in &mut findings {
             downgrade(finding, &downgrades);
         }
-        for (rule, conclusion) in &conclusions {
+        let mut of_run: Vec<(usize, FindingRow)> = Vec::new();
+        for (at, rule, conclusion) in &conclusions {
             let rows = conclusion.findings.iter().map(|finding| run_finding(rule, &partial, finding));
-            findings.extend(rows.map(|row| FindingRow { stage: self.stage_of(row.api.as_deref()), ..row }));
+            of_run.extend(
+                rows.map(|row| (*at, FindingRow { stage: self.stage_of(row.api.as_deref()), ..row })),
+            );
         }
-        findings.extend(self.archive_findings(&partial));
+        of_run.extend(self.archive_findings(&partial));
+        for (at, mut row) in of_run {
+            let of_archive = self.rules.get(at).is_some_and(|rule| matches!(rule.judge, Judge::Archive(_)));
+            self.accepts.judge_row(
+                (at, of_archive),
+                &mut row,
+                partial.counts.last_time,
+                &mut partial.accepts,
+            );
+            findings.push(row);
+        }
         if let Some(keys) = &self.keys {
             holes::lower(&mut findings, keys);
         }
@@ -62,8 +75,8 @@ impl Engine {
     }
 
     /// What the rules say of the key history.
-    fn archive_findings(&self, partial: &Partial) -> Vec<FindingRow> {
-        let rows = |rule: &&'static Rule| {
+    fn archive_findings(&self, partial: &Partial) -> Vec<(usize, FindingRow)> {
+        let rows = |(at, rule): (usize, &&'static Rule)| {
             // These rules have one severity, for there is no request that it could depend on.
             let severity = rule.cells.accepted?;
             let findings =
@@ -78,9 +91,9 @@ impl Engine {
                         uses: None,
                     }
                 });
-            Some(findings.map(|finding| run_finding(rule, partial, &finding)).collect::<Vec<_>>())
+            Some(findings.map(|finding| (at, run_finding(rule, partial, &finding))).collect::<Vec<_>>())
         };
-        self.rules.iter().filter_map(rows).flatten().collect()
+        self.rules.iter().enumerate().filter_map(rows).flatten().collect()
     }
 
     /// The stage of an API; a statement about the run as a whole counts.
@@ -122,7 +135,7 @@ impl Engine {
             source: names.optional(finding.at.source).map(str::to_owned),
             line: finding.at.line(),
             offset: finding.at.offset(),
-            accepted_by: None,
+            accepted_by: finding.accepted_by(names).map(str::to_owned),
             stage: finding.stage().name(),
             cause,
         })

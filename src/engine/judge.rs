@@ -12,10 +12,9 @@ use super::shared::Shared;
 use super::tokens::{TokenNames, TokenNumber, TokenSummary};
 use super::write::{self, Place, Seat, Tokens};
 use super::{Engine, Input, Partial, Rows};
-use crate::entra;
 use crate::facts::{DataTenant, Facts, JudgedTime, Outcome};
 use crate::findings::finding_id;
-use crate::policy::{ApiMatch, ApiSettings, Request, Stage};
+use crate::policy::{ApiMatch, Request, Stage};
 use crate::record::{Presence, Record};
 use crate::redact::Secrets;
 use crate::rules::kit::{Check, Evidence, Severity};
@@ -24,7 +23,6 @@ use crate::time::UtcMicros;
 use crate::verify::Signature;
 use crate::verify::Verdict;
 use hashbrown::hash_map::Entry as MapEntry;
-use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -71,8 +69,8 @@ impl Engine {
             gateway,
             api: settings,
             validation,
-            principal: authorizes_on.and_then(|role| role_of(record, role)),
-            data_tenant: self.data_tenant(record, settings, request),
+            principal: authorizes_on.and_then(|role| record.role(role)),
+            data_tenant: DataTenant::of(self.policy.as_deref(), settings, request, record.data_tenant),
         };
         if record.tokens.is_empty() {
             shared.observe_tokenless(partial);
@@ -159,37 +157,6 @@ impl Engine {
             && (!self.filters_tokens || tokens.each().any(|(_, entry)| entry::passes(filters, &entry.facts)))
     }
 
-    fn data_tenant<'r>(
-        &'r self,
-        record: &Record<'r>,
-        settings: Option<&ApiSettings>,
-        request: Request<'r>,
-    ) -> DataTenant<'r> {
-        let Some(policy) = &self.policy else {
-            return match record.data_tenant {
-                Some(tenant) if entra::is_guid(tenant) => DataTenant::Tenant(entra::normal_guid(tenant)),
-                Some(tenant) => DataTenant::Unresolved(Cow::Borrowed(tenant)),
-                None => DataTenant::Absent,
-            };
-        };
-        let raw = match settings {
-            Some(settings) if settings.data_tenant != crate::policy::DataTenant::Field => {
-                policy.data_tenant_of(settings, request)
-            }
-            _ => record.data_tenant.map(Cow::Borrowed),
-        };
-        match raw {
-            Some(Cow::Borrowed(raw)) => policy
-                .resolve_tenant(raw)
-                .map_or(DataTenant::Unresolved(Cow::Borrowed(raw)), DataTenant::Tenant),
-            Some(Cow::Owned(raw)) => match policy.resolve_tenant(&raw).map(Cow::into_owned) {
-                Some(tenant) => DataTenant::Tenant(Cow::Owned(tenant)),
-                None => DataTenant::Unresolved(Cow::Owned(raw)),
-            },
-            None => DataTenant::Absent,
-        }
-    }
-
     /// Counts a record.
     fn count_record(
         &self,
@@ -206,6 +173,9 @@ impl Engine {
         counts.add_time(time.map(|time| time.at));
         let uncovered = api.is_some_and(|api| api.settings.is_none());
         partial.uncovered += u64::from(uncovered);
+        if uncovered {
+            partial.uncovered_at.count(record, place);
+        }
         if let (Some(name), true) = (place.api, api.is_some_and(|api| api.ambiguous)) {
             *partial.ambiguous.entry(name).or_default() += 1;
         }
@@ -350,30 +320,29 @@ impl Engine {
         let confidence = evidence.confidence.unwrap_or(rule.confidence);
         let enforced = facts.api.is_none_or(|api| api.stage == Stage::Enforce);
         let time = facts.time.map(|time| time.at);
+        let accepted_by = self.accepts.reason_at(rule_at, evidence, facts, place, partial);
+        let accepted = i64::from(accepted_by.is_some());
         let names = &partial.names;
         let finding = match partial.findings.entry(key) {
-            MapEntry::Vacant(vacant) => {
-                let mut client_ips = FirstTen::default();
-                if let Some(address) = place.client_ip {
-                    client_ips.add(place.at, address, names);
-                }
-                vacant.insert(Finding {
-                    id: id_of(rule, facts, place, names),
-                    count: 1,
-                    accepted: 0,
-                    severity,
-                    confidence,
-                    verdict: facts.verdict,
-                    enforced,
-                    seen: Seen::at(time),
-                    at: place.at,
-                    detail: place.detail(evidence, names),
-                    client_ips,
-                })
-            }
+            MapEntry::Vacant(vacant) => vacant.insert(Finding {
+                id: id_of(rule, facts, place, names),
+                count: 1,
+                accepted,
+                accepted_by,
+                severity,
+                confidence,
+                verdict: facts.verdict,
+                enforced,
+                seen: Seen::at(time),
+                at: place.at,
+                detail: place.detail(evidence, names),
+                client_ips: FirstTen::of(place.at, place.client_ip),
+            }),
             MapEntry::Occupied(mut known) => {
                 let finding = known.get_mut();
                 finding.count += 1;
+                finding.accepted += accepted;
+                finding.accept_by(accepted_by, names);
                 finding.severity = finding.severity.max(severity);
                 finding.confidence = finding.confidence.max(confidence);
                 finding.verdict = finding.verdict.min(facts.verdict);
@@ -449,18 +418,6 @@ fn same_address(a: &str, b: &str) -> bool {
     match (a.parse::<IpAddr>(), b.parse::<IpAddr>()) {
         (Ok(a), Ok(b)) => a.to_canonical() == b.to_canonical(),
         _ => a == b,
-    }
-}
-
-/// The value of a role of a record, by its name.
-fn role_of<'r>(record: &Record<'r>, role: &str) -> Option<&'r str> {
-    match role {
-        "principal" => record.principal,
-        "client_ip" => record.client_ip,
-        "user_agent" => record.user_agent,
-        "request_id" => record.request_id,
-        "data_tenant" => record.data_tenant,
-        _ => None,
     }
 }
 

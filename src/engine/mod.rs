@@ -1,5 +1,6 @@
 //! The pure core: lines or a `RecordBatch` in, partials out, tables at the end. No clock, environment, files or network.
 
+mod accepts;
 mod activity;
 mod arrow;
 mod columns;
@@ -26,15 +27,18 @@ mod systemic;
 mod tables;
 mod tokens;
 mod totals;
+mod uncovered;
 mod write;
 
+pub use accepts::AcceptCount;
 pub use arrow::BatchError;
 pub use counts::{InputCounts, Rejects};
 pub use lines::Scratch;
 pub use partial::Partial;
 pub use saved::SavedError;
 pub use systemic::Systemic;
-pub use totals::{GatewayTotals, Totals};
+pub use totals::{AcceptTotals, GatewayTotals, Totals};
+pub use uncovered::UncoveredPlace;
 
 use crate::facts::{Context, Facts};
 use crate::findings::{OccurrenceRow, RejectRow, Tables};
@@ -51,6 +55,7 @@ use crate::rules::{self, Needs, Rule, Severity};
 use crate::time::Period;
 use crate::verify::Memo;
 use crate::verify::Verifier;
+use accepts::Accepts;
 use entry::Entry;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -171,6 +176,7 @@ pub struct Engine {
     api_rules: Vec<(usize, &'static Rule)>,
     /// The rules that look at every use.
     use_rules: Vec<UseRule>,
+    accepts: Accepts,
     filters: Filters,
     /// True if a filter names a claim, the kid or the token itself.
     filters_tokens: bool,
@@ -239,6 +245,7 @@ impl Engine {
         let of_api = |(_, rule): &(usize, &Rule)| matches!(rule.judge, Judge::Api(_));
         let api_rules = rules.iter().copied().enumerate().filter(of_api).collect();
         let use_rules = rules.iter().enumerate().filter_map(|(at, rule)| UseRule::new(at, rule)).collect();
+        let accepts = Accepts::new(setup.policy.as_deref(), rules.iter().map(|rule| rule.id));
         let filters = setup.filters;
         let token_filters = [
             &filters.tid,
@@ -259,6 +266,7 @@ impl Engine {
             skipped,
             api_rules,
             use_rules,
+            accepts,
             filters,
             filters_tokens,
             expects_records,

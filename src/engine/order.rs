@@ -83,6 +83,11 @@ pub(super) enum FirstTen {
 }
 
 impl FirstTen {
+    /// One value at most.
+    pub(super) fn of(at: At, value: Option<Name>) -> Self {
+        value.map_or(Self::None, |value| Self::One(at, value))
+    }
+
     /// Takes a value into account. Dropping all but the ten first at every step is exact: a value that is dropped has
     /// ten others before it, and these can only move forward.
     pub(super) fn add(&mut self, at: At, value: Name, names: &Names) {

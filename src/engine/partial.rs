@@ -1,10 +1,12 @@
 //! What a part of the input gave: merges with other parts in any order and any grouping, and is then concluded.
 
+use super::accepts::AcceptCounts;
 use super::activity::Activity;
 use super::counts::{InputCounts, NotEvaluable, VerdictCounts};
 use super::names::{Name, Names, Translation};
 use super::order::{At, FirstTen, Seen};
 use super::tokens::{TokenNumber, Tokens};
+use super::uncovered::Uncovered;
 use crate::facts::Outcome;
 use crate::policy::Stage;
 use crate::rules::run::RunState;
@@ -48,6 +50,8 @@ pub(super) struct Finding {
     pub(super) count: i64,
     /// Requests among them that an `[[accept]]` covers.
     pub(super) accepted: i64,
+    /// The byte-least reason for these.
+    pub(super) accepted_by: Option<Name>,
     pub(super) severity: Severity,
     pub(super) confidence: Confidence,
     pub(super) verdict: Verdict,
@@ -102,8 +106,12 @@ pub struct Partial {
     pub(super) not_evaluable: NotEvaluable,
     pub(super) verdicts: VerdictCounts,
     pub(super) uncovered: u64,
+    /// Where these lead.
+    pub(super) uncovered_at: Uncovered,
     pub(super) ambiguous: HashMap<Name, u64>,
     pub(super) gateways: HashMap<Name, GatewayState>,
+    /// What the policy's exceptions were asked about.
+    pub(super) accepts: AcceptCounts,
     /// One a run rule of the engine, in the engine's order.
     pub(super) runs: Vec<Box<dyn RunState>>,
 }
@@ -140,7 +148,9 @@ impl Partial {
         }
         self.not_evaluable.merge(&other.not_evaluable);
         self.verdicts.merge(&other.verdicts);
+        self.accepts.merge(&other.accepts);
         self.uncovered += other.uncovered;
+        self.uncovered_at.merge(&other.uncovered_at);
         for (api, records) in other.ambiguous {
             *self.ambiguous.entry(names.of(api)).or_default() += records;
         }
@@ -165,7 +175,8 @@ impl Partial {
         let at = theirs.at.translated(translation);
         let mut client_ips = FirstTen::default();
         client_ips.merge(&theirs.client_ips, translation, &self.names);
-        let theirs = Finding { at, client_ips, ..theirs };
+        let accepted_by = translation.optional(theirs.accepted_by);
+        let theirs = Finding { at, client_ips, accepted_by, ..theirs };
         match self.findings.entry(key) {
             Entry::Vacant(vacant) => drop(vacant.insert(theirs)),
             Entry::Occupied(mut known) => known.get_mut().merge(theirs, &self.names),
@@ -178,6 +189,7 @@ impl Finding {
     pub(super) fn merge(&mut self, other: Self, names: &Names) {
         self.count += other.count;
         self.accepted += other.accepted;
+        self.accept_by(other.accepted_by, names);
         self.severity = self.severity.max(other.severity);
         self.confidence = self.confidence.max(other.confidence);
         self.verdict = self.verdict.min(other.verdict);
@@ -189,6 +201,19 @@ impl Finding {
             self.detail = other.detail;
         }
         self.client_ips.take(&other.client_ips, names);
+    }
+
+    /// Takes a reason to accept some of its requests into account.
+    pub(super) fn accept_by(&mut self, reason: Option<Name>, names: &Names) {
+        let least = |known: Option<Name>| names.optional(known) <= names.optional(reason);
+        if reason.is_some() && (self.accepted_by.is_none() || !least(self.accepted_by)) {
+            self.accepted_by = reason;
+        }
+    }
+
+    /// The reason to accept it, if every one of its requests is accepted.
+    pub(super) fn accepted_by<'n>(&self, names: &'n Names) -> Option<&'n str> {
+        if self.accepted == self.count { names.optional(self.accepted_by) } else { None }
     }
 
     /// The stage that its requests were judged in; one enforced request makes it count.

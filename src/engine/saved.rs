@@ -1,18 +1,20 @@
 //! Partials as bytes, so that other engines can carry them between processes and nightly runs can keep them.
 
 use super::Engine;
+use super::accepts::AcceptCounts;
 use super::activity::{Activity, ActivityRow};
 use super::counts::{InputCounts, NotEvaluable, VerdictCounts};
 use super::names::{Name, Names};
 use super::partial::{Coverage, CoverageKey, Finding, FindingKey, GatewayState, Partial};
 use super::tokens::{TokenSummary, Tokens};
+use super::uncovered::Uncovered;
 use crate::rules::kit::{Judge, Reason};
 use crate::rules::run::RestoreError;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 /// Version of the form; a partial of another version is refused.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Saved bytes that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +45,8 @@ pub enum SavedError {
 struct Saved {
     version: u32,
     rules: Vec<String>,
+    /// Digest of the policy, whose exceptions are known by their places.
+    policy: Option<String>,
     counts: InputCounts,
     names: Vec<String>,
     tokens: Vec<TokenSummary>,
@@ -52,8 +56,10 @@ struct Saved {
     not_evaluable: Vec<(usize, String, u64)>,
     verdicts: VerdictCounts,
     uncovered: u64,
+    uncovered_at: Uncovered,
     ambiguous: Vec<(Name, u64)>,
     gateways: Vec<(Name, SavedGateway)>,
+    accepts: AcceptCounts,
     runs: Vec<Vec<u8>>,
 }
 
@@ -77,6 +83,7 @@ impl Engine {
         let saved = Saved {
             version: VERSION,
             rules: self.rule_ids(),
+            policy: self.policy_sha256(),
             counts: partial.counts,
             names: partial.names.iter().map(str::to_owned).collect(),
             tokens: partial.tokens.summaries().cloned().collect(),
@@ -86,12 +93,14 @@ impl Engine {
             not_evaluable,
             verdicts: partial.verdicts,
             uncovered: partial.uncovered,
+            uncovered_at: partial.uncovered_at.clone(),
             ambiguous: pairs(&partial.ambiguous),
             gateways: partial
                 .gateways
                 .iter()
                 .map(|(name, state)| (*name, SavedGateway::from(state)))
                 .collect(),
+            accepts: partial.accepts.clone(),
             runs: partial.runs.iter().map(|state| state.save()).collect(),
         };
         Ok(serde_json::to_vec(&saved)?)
@@ -113,7 +122,8 @@ impl Engine {
         }
         let saved: Saved = serde_json::from_slice(bytes)?;
         let run_rules: Vec<_> = self.rules.iter().filter_map(|rule| run_of(rule.judge)).collect();
-        if saved.rules != self.rule_ids() || run_rules.len() != saved.runs.len() {
+        let same = saved.rules == self.rule_ids() && saved.policy == self.policy_sha256();
+        if !same || run_rules.len() != saved.runs.len() {
             return Err(SavedError::Rules);
         }
         let runs = run_rules.iter().zip(&saved.runs).map(|(rule, bytes)| rule.restore(bytes));
@@ -141,11 +151,17 @@ impl Engine {
             findings: saved.findings.into_iter().collect(),
             coverage: saved.coverage.into_iter().collect(),
             uncovered: saved.uncovered,
+            uncovered_at: saved.uncovered_at,
             ambiguous: saved.ambiguous.into_iter().collect(),
             gateways: saved.gateways.into_iter().map(|(name, state)| (name, state.into())).collect(),
+            accepts: saved.accepts,
             runs: runs.collect::<Result<_, _>>()?,
             ..self.partial()
         })
+    }
+
+    fn policy_sha256(&self) -> Option<String> {
+        self.policy.as_ref().map(|policy| policy.sha256().to_owned())
     }
 
     fn rule_ids(&self) -> Vec<String> {

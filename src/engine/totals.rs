@@ -1,11 +1,12 @@
 //! What a run as a whole found out, beside the tables.
 
-use super::{Engine, InputCounts, Partial, Systemic, systemic};
+use super::{AcceptCount, Engine, InputCounts, Partial, Systemic, UncoveredPlace, systemic};
 use crate::findings::{FindingRow, ProblemRow};
+use crate::policy::Accept;
 use crate::policy::Gateway;
 use crate::rules::Severity;
 use crate::verify::Verdict;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Sums over the whole run.
 #[derive(Debug, Default)]
@@ -26,6 +27,10 @@ pub struct Totals {
     pub distinct_tokens: u64,
     /// Records that no entry of the policy matches.
     pub uncovered: u64,
+    /// Where these lead, those with most records first; some of them where there are very many.
+    pub uncovered_places: Vec<UncoveredPlace>,
+    /// APIs of the policy that no record matched.
+    pub unmatched_apis: Vec<String>,
     /// Records that only the byte-least name of an entry decided: api -> records.
     pub ambiguous: BTreeMap<String, u64>,
     /// What each gateway of the policy (and each gateway seen) did.
@@ -36,8 +41,21 @@ pub struct Totals {
     pub problems: BTreeMap<String, BTreeMap<&'static str, u64>>,
     /// Rules that fire nearly everywhere at one API, by rule and API.
     pub systemic: Vec<Systemic>,
+    /// The policy's exceptions, in its order.
+    pub accepts: Vec<AcceptTotals>,
     /// Highest severity among findings that count for `--fail-on` (neither accepted nor in an `observe` api).
     pub worst: Option<Severity>,
+}
+
+/// An `[[accept]]` of the policy and what it was asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcceptTotals {
+    /// The exception.
+    pub accept: Accept,
+    /// Where it stands in the policy.
+    pub place: String,
+    /// How often it was asked.
+    pub count: AcceptCount,
 }
 
 /// What one gateway's records look like over time.
@@ -70,8 +88,11 @@ impl Totals {
             rules_skipped: engine.skipped.clone(),
             distinct_tokens: u64::try_from(partial.tokens.len()).unwrap_or(u64::MAX),
             uncovered: partial.uncovered,
+            uncovered_places: partial.uncovered_at.places(),
+            unmatched_apis: unmatched_apis(engine, partial),
             gateways: gateways(engine, partial),
             systemic: systemic::systemic(partial, findings),
+            accepts: accepts(engine, partial),
             ..Self::default()
         };
         partial.not_evaluable.each(|rule, reason, uses| {
@@ -93,7 +114,7 @@ impl Totals {
         for finding in findings {
             let by_rule = totals.findings.entry(finding.rule.to_owned()).or_default();
             *by_rule.entry(finding.severity.name()).or_default() += 1;
-            if finding.accepted_by.is_none() && finding.stage == "enforce" {
+            if finding.counts() {
                 totals.worst = totals.worst.max(Some(finding.severity));
             }
         }
@@ -103,6 +124,23 @@ impl Totals {
         }
         totals
     }
+}
+
+fn unmatched_apis(engine: &Engine, partial: &Partial) -> Vec<String> {
+    let matched: BTreeSet<&str> =
+        partial.coverage.keys().filter_map(|key| partial.names.optional(key.api)).collect();
+    let known = engine.policy.iter().flat_map(|policy| policy.apis());
+    known.map(|api| &api.name).filter(|name| !matched.contains(name.as_str())).cloned().collect()
+}
+
+fn accepts(engine: &Engine, partial: &Partial) -> Vec<AcceptTotals> {
+    let Some(policy) = &engine.policy else { return Vec::new() };
+    let totals = |(number, accept): (usize, &Accept)| AcceptTotals {
+        accept: accept.clone(),
+        place: policy.accept_place(number).map(ToString::to_string).unwrap_or_default(),
+        count: partial.accepts.of(number),
+    };
+    policy.accepts().iter().enumerate().map(totals).collect()
 }
 
 fn gateways(engine: &Engine, partial: &Partial) -> BTreeMap<String, GatewayTotals> {

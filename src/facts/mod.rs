@@ -4,8 +4,9 @@ mod validator;
 
 pub use validator::{Answer, Validator, same_audience};
 
+use crate::entra;
 use crate::keys::{KeyHistory, KeyId};
-use crate::policy::{ApiSettings, Policy, Validation};
+use crate::policy::{self, ApiSettings, Policy, Request, Validation};
 use crate::record::{Record, TimeIs};
 use crate::time::UtcMicros;
 use crate::token::{Claims, Header, Token};
@@ -53,7 +54,7 @@ impl Outcome {
 fn leads_to_sign_in(location: &str) -> bool {
     const SEGMENTS: [&str; 8] =
         ["login", "signin", "sign-in", "sign_in", "authorize", "oauth2", "sso", "saml2"];
-    if crate::entra::url_host(location).is_some_and(crate::entra::is_entra_host) {
+    if entra::url_host(location).is_some_and(entra::is_entra_host) {
         return true;
     }
     let path = location.split(['?', '#']).next().unwrap_or("").to_ascii_lowercase();
@@ -125,6 +126,38 @@ pub enum DataTenant<'a> {
     Unresolved(Cow<'a, str>),
     /// A tenant GUID in lower case.
     Tenant(Cow<'a, str>),
+}
+
+impl<'a> DataTenant<'a> {
+    /// The tenant of a request's data: where the entry says that it stands, else `logged`, the record's own role.
+    pub fn of(
+        policy: Option<&'a Policy>,
+        api: Option<&ApiSettings>,
+        request: Request<'a>,
+        logged: Option<&'a str>,
+    ) -> Self {
+        let Some(policy) = policy else {
+            return match logged {
+                Some(tenant) if entra::is_guid(tenant) => Self::Tenant(entra::normal_guid(tenant)),
+                Some(tenant) => Self::Unresolved(Cow::Borrowed(tenant)),
+                None => Self::Absent,
+            };
+        };
+        let raw = match api {
+            Some(api) if api.data_tenant != policy::DataTenant::Field => policy.data_tenant_of(api, request),
+            _ => logged.map(Cow::Borrowed),
+        };
+        match raw {
+            Some(Cow::Borrowed(raw)) => {
+                policy.resolve_tenant(raw).map_or(Self::Unresolved(Cow::Borrowed(raw)), Self::Tenant)
+            }
+            Some(Cow::Owned(raw)) => match policy.resolve_tenant(&raw).map(Cow::into_owned) {
+                Some(tenant) => Self::Tenant(Cow::Owned(tenant)),
+                None => Self::Unresolved(Cow::Owned(raw)),
+            },
+            None => Self::Absent,
+        }
+    }
 }
 
 /// What a run has beside its records.

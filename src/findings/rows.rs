@@ -94,6 +94,13 @@ pub struct FindingRow {
     pub cause: String,
 }
 
+impl FindingRow {
+    /// True if it counts for `--fail-on`: neither accepted nor in an `observe` api.
+    pub fn counts(&self) -> bool {
+        self.accepted_by.is_none() && self.stage == "enforce"
+    }
+}
+
 /// A row of `problems`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProblemRow {

@@ -11,6 +11,7 @@ use super::located::Located;
 use super::located::TextFile;
 use super::raw::Document;
 use super::raw::Text;
+use serde::de::DeserializeOwned;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -68,7 +69,7 @@ impl Documents {
     fn add(&mut self, name: String, bytes: Vec<u8>) -> Result<(), PolicyError> {
         self.files.push(PolicyFile::new(name.clone(), &bytes));
         let file = TextFile::new(name, bytes)?;
-        let document = parse(&file)?;
+        let document: Document = parse(&file)?;
         self.parsed.push(Parsed { file, document });
         Ok(())
     }
@@ -136,7 +137,8 @@ fn check_version(parsed: &Parsed, required: bool) -> Result<(), PolicyError> {
     }
 }
 
-fn parse(file: &TextFile) -> Result<Document, PolicyError> {
+/// The tables of a file.
+pub(super) fn parse<T: DeserializeOwned>(file: &TextFile) -> Result<T, PolicyError> {
     toml::from_str(&file.text).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start);
         file.error(start, fault(error.message()))

@@ -344,7 +344,7 @@ fn accept(
         api: text("api", &table.api)?,
         gateway: text("gateway", &table.gateway)?,
         kid: text("kid", &table.kid)?,
-        actual: table.actual.as_ref().map(|text| text.value.clone()),
+        actual: table.actual.as_ref().map(|text| values::told_apart(file, text)).transpose()?,
         reason: values::visible(file, "reason", &table.reason)?,
         owner: text("owner", &table.owner)?,
         until: table.expires.as_ref().map(|text| values::end_inclusive(file, text)).transpose()?,

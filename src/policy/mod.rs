@@ -42,6 +42,7 @@ mod schema;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod values;
 mod watch;
 
@@ -58,11 +59,16 @@ pub use folder::PolicyFile;
 pub use layers::Layer;
 pub use layers::Origin;
 pub use network::Network;
+pub use pattern::{normal_host, normal_path};
 pub use schema::schema;
 pub use settings::{
     Accept, ApiSettings, Auth, ClientPolicy, CompromisedKey, DataTenant, Gateway, IssuerKindName, KeyPolicy,
     Lifetime, Preset, Stage, Tenancy, TokenKind, Validation,
 };
+pub use trial::Trial;
+pub use trial::TrialFile;
+pub use trial::TrialRequest;
+pub use trial::TrialToken;
 pub use watch::WatchEntry;
 
 use documents::Documents;
@@ -108,6 +114,7 @@ pub struct Policy {
     tenant_hosts: HashMap<String, TenantHost>,
     accepts: Vec<Accept>,
     accept_places: Vec<Place>,
+    trials: Vec<Trial>,
 }
 
 /// What of a request decides its API.
@@ -176,6 +183,7 @@ impl Policy {
             Some((file, table)) => table.value.merged(file)?,
             None => Behaviour::default(),
         };
+        let trials = trial::trials(&documents)?;
         let (tenant_paths, tenant_hosts) = data_tenants(&entries);
         Ok(Self {
             clients: merge::clients(&documents)?,
@@ -198,6 +206,7 @@ impl Policy {
             tenant_hosts,
             accepts,
             accept_places,
+            trials,
         })
     }
 
@@ -360,11 +369,11 @@ impl Policy {
             DataTenant::Field => None,
             DataTenant::Path(text) => {
                 let pattern = self.tenant_paths.get(text)?;
-                captured(pattern::normal_path(request.path?), |path| pattern.captured(path))
+                captured(normal_path(request.path?), |path| pattern.captured(path))
             }
             DataTenant::Host(text) => {
                 let pattern = self.tenant_hosts.get(text)?;
-                captured(pattern::normal_host(request.host?), |host| pattern.captured(host))
+                captured(normal_host(request.host?), |host| pattern.captured(host))
             }
         }
     }
@@ -372,6 +381,11 @@ impl Policy {
     /// `[[accept]]`, in file order.
     pub fn accepts(&self) -> &[Accept] {
         &self.accepts
+    }
+
+    /// `[[test]]`, in file order.
+    pub fn trials(&self) -> &[Trial] {
+        &self.trials
     }
 
     /// Where an entry of [`Policy::accepts`] stands; rules are a higher floor, so whoever knows their ids names it.

@@ -7,7 +7,7 @@ use std::fmt;
 pub(super) const TENANT: &str = "{tenant}";
 
 /// A host as it is compared: lower case, without port, brackets and final dot.
-pub(super) fn normal_host(host: &str) -> Cow<'_, str> {
+pub fn normal_host(host: &str) -> Cow<'_, str> {
     // Most hosts are logged as they are compared. No early end, so that the loop is a look-up a byte.
     let odd = host.bytes().fold(false, |odd, byte| odd | matches!(byte, b':' | b'[' | b'A'..=b'Z'));
     if odd { without_port(host) } else { Cow::Borrowed(host.strip_suffix('.').unwrap_or(host)) }
@@ -31,7 +31,7 @@ fn without_port(host: &str) -> Cow<'_, str> {
 }
 
 /// A path as it is compared: percent-decoded once, then without dot segments. Borrowed where nothing changes.
-pub(super) fn normal_path(path: &str) -> Cow<'_, str> {
+pub fn normal_path(path: &str) -> Cow<'_, str> {
     let Some(first) = memchr::memchr3(b'?', b'#', b'%', path.as_bytes()) else {
         return without_dots(Cow::Borrowed(path));
     };

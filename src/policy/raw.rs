@@ -8,6 +8,7 @@ use super::settings::IssuerKindName;
 use super::settings::Preset;
 use super::settings::Stage;
 use super::settings::TokenKind;
+use super::trial::TrialTable;
 use schemars::JsonSchema;
 use schemars::Schema;
 use schemars::SchemaGenerator;
@@ -48,6 +49,9 @@ pub(super) struct Document {
     pub(super) api: Vec<Located<ApiTable>>,
     #[serde(default)]
     pub(super) accept: Vec<Located<AcceptTable>>,
+    /// What `policy test` tries; an audit passes over it.
+    #[serde(default)]
+    pub(super) test: Vec<Located<TrialTable>>,
 }
 
 /// Which tenants exist and what they may do.

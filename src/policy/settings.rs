@@ -342,7 +342,7 @@ pub struct ApiSettings {
 }
 
 /// `[[accept]]`
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Accept {
     /// `rule`
     pub rule: String,

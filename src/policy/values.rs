@@ -88,7 +88,7 @@ pub(super) fn parse_instant(text: &str) -> Option<UtcMicros> {
     }
 }
 
-fn not_a_time(file: &TextFile, text: &Located<TimeText>) -> PolicyError {
+pub(super) fn not_a_time(file: &TextFile, text: &Located<TimeText>) -> PolicyError {
     file.error(text.start, Fault::Value { text: text.value.0.clone(), expected: A_TIME })
 }
 
@@ -149,6 +149,16 @@ pub(super) fn fingerprint(file: &TextFile, text: &Text) -> Result<String, Policy
     let expected =
         "a fingerprint; write the 64 hexadecimal digits of the column `token_sha256`, never the token";
     Err(file.error(text.start, Fault::Value { text: "***".to_owned(), expected }))
+}
+
+/// A value of the column `actual` that names one thing: not one in which the redactor blackened what differs.
+pub(super) fn told_apart(file: &TextFile, text: &Text) -> Result<String, PolicyError> {
+    if text.value.contains("***") {
+        let expected = "a value that can be told from others, since a part of it was blackened; name the token with \
+                        `token` (column `token_sha256`) instead";
+        return Err(not(file, text, expected));
+    }
+    Ok(text.value.clone())
 }
 
 /// A text with something visible in it.

@@ -116,6 +116,20 @@ pub struct Record<'a> {
     pub repaired: bool,
 }
 
+impl<'a> Record<'a> {
+    /// The value of a role that an application may authorise on, by its name.
+    pub fn role(&self, name: &str) -> Option<&'a str> {
+        match name {
+            "principal" => self.principal,
+            "client_ip" => self.client_ip,
+            "user_agent" => self.user_agent,
+            "request_id" => self.request_id,
+            "data_tenant" => self.data_tenant,
+            _ => None,
+        }
+    }
+}
+
 /// What a unit turned out to be, if it could be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {

@@ -3,7 +3,7 @@
 //! It is the SHA-256 of a JSON text without white space, its objects' members sorted by name:
 //!
 //! ```text
-//! {"counts": {"all", "ambiguous", "distinct_tokens", "findings", "gateways", "inputs", "not_evaluable",
+//! {"counts": {"accepts", "all", "ambiguous", "distinct_tokens", "findings", "gateways", "inputs", "not_evaluable",
 //!             "occurrences_not_written", "problems", "skipped", "uncovered", "verdicts"},
 //!  "filters": as in run.json, "formats": [sha256], "inputs": [{"sha256", "source"}], "keys": sha256 or null,
 //!  "policy": [sha256], "schema_version": number, "tables": [{"name", "rows", "sha256"}], "tool_version": text,
@@ -11,7 +11,7 @@
 //! ```
 //!
 //! The members of `counts` are those of `run.json` (`inputs` the counts of each input in order, `gateways` each name with
-//! its `records` and `tokens`); digests of files stand in the order of `run.json`. No path but `source`, no time of the
+//! its `records` and `tokens`, `accepts` the counts of each exception in the order of the policy); digests of files stand in the order of `run.json`. No path but `source`, no time of the
 //! run, no argument goes in.
 
 use crate::redact;
@@ -62,6 +62,7 @@ fn counts(manifest: &Manifest) -> Value {
         "problems": manifest.problems,
         "uncovered": manifest.uncovered,
         "ambiguous": manifest.ambiguous,
+        "accepts": manifest.accepts.iter().map(|accept| accept.count).collect::<Vec<_>>(),
         "occurrences_not_written": manifest.output.occurrences_not_written,
     })
 }
@@ -108,7 +109,8 @@ mod tests {
     fn the_text_is_sorted_and_without_white_space() {
         let text = canonical(&manifest(Totals::default())).to_string();
         assert!(
-            text.starts_with(r#"{"counts":{"all":{"absent""#) || text.starts_with(r#"{"counts":{"all":{"#),
+            text.starts_with(r#"{"counts":{"accepts":[],"all":{"absent""#)
+                || text.starts_with(r#"{"counts":{"accepts":[],"all":{"#),
             "{text}"
         );
         let names: Vec<usize> =

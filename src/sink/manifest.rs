@@ -2,19 +2,24 @@
 //!
 //! Members, in this order: `schema_version`; `tool` (`name`, `version`, `commit`); `arguments` (secrets removed);
 //! `started_at`, `ended_at` (RFC 3339, UTC); `exit_code`; `completeness` (`status`: `complete` or `partial`; `sentence`); `result_digest` (see [`crate::sink::digest`]); `policy`, `keys`, `formats`, `watch` (files with their
-//! `sha256`); `filters`; `counts` (all inputs together); `inputs`; `gateways`; `rules` (`run`, `skipped`: rule to missing
+//! `sha256`); `baselines` (null without `--baseline`; oldest first: `path`, `started_at`, `result_digest`, `problems`); `filters`; `counts` (all inputs together); `inputs`; `gateways`; `rules` (`run`, `skipped`: rule to missing
 //! input, `not_evaluable`: rule to reason to records); `verdicts` (`uses`, `tokens`: verdict to number);
 //! `distinct_tokens`; `findings`, `problems` (rule to severity to number); `systemic` (`rule`, `api`, `tokens`, `of_tokens`,
-//! `identities`: rules that fire on a fifth of an API's tokens or more); `uncovered`; `ambiguous` (api to records);
+//! `identities`: rules that fire on a fifth of an API's tokens or more); `uncovered`; `uncovered_places` (`host`, `path`,
+//! `records`: the leading part of what no entry of the policy matches, most records first; the sum may be less than `uncovered`);
+//! `unmatched_apis` (entries that no record matched); `ambiguous` (api to records);
+//! `accepts` (each `[[accept]]` of the policy: `rule`, `reason`, `owner`, `expires`, `place`, and how many requests it `accepted`, came
+//! after it had `expired`, were `undated`, or `unverified`: named claims for which no key vouches);
 //! `output` (`files` with `name`, `table`, `rows`, `bytes`, `sha256`; `occurrences_not_written`). Times are UTC.
 
-use crate::engine::{Filters, Systemic, Totals};
+use crate::engine::{Filters, Totals};
 use crate::pipeline::Outcome;
 use crate::policy::Gateway;
 use crate::redact;
 use crate::sink::completeness::Completeness;
 use crate::sink::input::{Counts, Input};
 use crate::sink::parquet::TableFile;
+use crate::sink::parts::{AcceptReport, BaselineReport, SystemicReport, UncoveredReport};
 use crate::time;
 use crate::time::UtcMicros;
 use serde::{Serialize, Serializer};
@@ -98,6 +103,8 @@ pub struct Given {
     pub formats: Vec<HashedFile>,
     /// The watch files of the policy.
     pub watch: Vec<HashedFile>,
+    /// The results that it is compared with, if any were named.
+    pub baselines: Option<Vec<BaselineReport>>,
     /// Filters, resolved.
     pub filters: Filters,
     /// Gateways of the policy.
@@ -185,6 +192,7 @@ pub struct Manifest {
     pub keys: Option<KeyArchive>,
     pub formats: Vec<HashedFile>,
     pub watch: Vec<HashedFile>,
+    pub baselines: Option<Vec<BaselineReport>>,
     pub filters: FilterReport,
     pub counts: Counts,
     pub inputs: Vec<Input>,
@@ -196,32 +204,11 @@ pub struct Manifest {
     pub problems: BTreeMap<String, BTreeMap<&'static str, u64>>,
     pub systemic: Vec<SystemicReport>,
     pub uncovered: u64,
+    pub uncovered_places: Vec<UncoveredReport>,
+    pub unmatched_apis: Vec<Text>,
     pub ambiguous: BTreeMap<Text, u64>,
+    pub accepts: Vec<AcceptReport>,
     pub output: Written,
-}
-
-/// A rule that fires nearly everywhere at one API.
-#[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the members of run.json are listed above")]
-pub struct SystemicReport {
-    pub rule: String,
-    pub api: Text,
-    pub tokens: u64,
-    pub of_tokens: u64,
-    pub identities: u64,
-}
-
-impl From<&Systemic> for SystemicReport {
-    fn from(systemic: &Systemic) -> Self {
-        let Systemic { rule, api, tokens, of_tokens, identities } = systemic;
-        Self {
-            rule: rule.clone(),
-            api: Text::from(api),
-            tokens: *tokens,
-            of_tokens: *of_tokens,
-            identities: *identities,
-        }
-    }
 }
 
 impl Manifest {
@@ -241,6 +228,7 @@ impl Manifest {
             keys: given.keys.clone(),
             formats: given.formats.clone(),
             watch: given.watch.clone(),
+            baselines: given.baselines.clone(),
             filters: FilterReport::from(&given.filters),
             counts: Counts::from(&totals.counts),
             inputs: outcome.inputs.iter().map(Input::from).collect(),
@@ -256,7 +244,10 @@ impl Manifest {
             problems: totals.problems.clone(),
             systemic: totals.systemic.iter().map(SystemicReport::from).collect(),
             uncovered: totals.uncovered,
+            uncovered_places: totals.uncovered_places.iter().map(UncoveredReport::from).collect(),
+            unmatched_apis: totals.unmatched_apis.iter().map(Text::from).collect(),
             ambiguous: totals.ambiguous.iter().map(|(api, records)| (Text::from(api), *records)).collect(),
+            accepts: totals.accepts.iter().map(AcceptReport::from).collect(),
             output,
         };
         manifest.result_digest = crate::sink::digest::of(&manifest);
@@ -370,7 +361,7 @@ pub(super) fn rfc3339<S: Serializer>(at: &Option<UtcMicros>, serializer: S) -> R
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
-fn instant<S: Serializer>(at: &UtcMicros, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn instant<S: Serializer>(at: &UtcMicros, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(at)
 }
 

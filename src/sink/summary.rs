@@ -1,9 +1,12 @@
 //! The summary on standard error: first what makes the result worth less than it seems, then what was found.
 
-use crate::findings::{ProblemRow, ranked};
+mod accepts;
+mod problems;
+
+use crate::findings::ProblemRow;
 use crate::rules::Severity;
 use crate::sink::input::Input;
-use crate::sink::manifest::{Manifest, SystemicReport};
+use crate::sink::manifest::Manifest;
 use crate::sink::text::{Align, counted, grouped, table, visible};
 use crate::verify::Verdict;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,7 +38,8 @@ pub fn summary(manifest: &Manifest, problems: &[ProblemRow], view: View<'_>) -> 
     out.push_str(&read(manifest));
     out.push_str(&tokens(manifest));
     out.push_str(&findings(manifest, view));
-    out.push_str(&problem_lines(manifest, problems, view));
+    out.push_str(&problems::lines(manifest, problems, view));
+    out.push_str(&accepts::lines(manifest));
     out.push_str(&not_looked_at(manifest));
     if let Some(place) = view.place {
         out.push_str(&where_it_lies(manifest, place));
@@ -211,61 +215,6 @@ fn findings(manifest: &Manifest, view: View<'_>) -> String {
     format!("\nFindings\n{}", indented(&painted.join("\n")))
 }
 
-/// The problems that want a look first, one line each and one for its cause. A rule that fires nearly everywhere at an API
-/// is one of them, in the place of its first problem.
-fn problem_lines(manifest: &Manifest, problems: &[ProblemRow], view: View<'_>) -> String {
-    let mut shown = BTreeSet::new();
-    let is_first = |problem: &&ProblemRow| {
-        systemic_of(manifest, problem).is_none_or(|systemic| shown.insert((&systemic.rule, &systemic.api)))
-    };
-    let open = problems.iter().filter(|problem| problem.accepted_by.is_none());
-    let first: Vec<&ProblemRow> = ranked(open).into_iter().filter(is_first).collect();
-    if first.is_empty() {
-        return String::new();
-    }
-    let mut out = String::from("\nLook at these problems first\n");
-    for problem in first.iter().take(LISTED) {
-        let severity =
-            paint(view, colour_of(problem.severity.name()), &format!("{:<8}", problem.severity.name()));
-        if let Some(systemic) = systemic_of(manifest, problem) {
-            let _ = writeln!(
-                out,
-                "  {severity}  {}  {}  everywhere: {} of {}, {} identities",
-                visible(&systemic.rule),
-                visible(systemic.api.as_str()),
-                grouped(systemic.tokens),
-                counted(systemic.of_tokens, "token"),
-                grouped(systemic.identities),
-            );
-            continue;
-        }
-        let outcome = problem.outcome.map_or("", crate::facts::Outcome::name);
-        let api = problem.api.as_deref().unwrap_or("(no api)");
-        let place =
-            problem.gateway.as_ref().map_or_else(|| api.to_owned(), |gateway| format!("{api} at {gateway}"));
-        let size = format!(
-            "{}, {}",
-            counted(u64::try_from(problem.count).unwrap_or(0), "request"),
-            counted(u64::try_from(problem.tokens).unwrap_or(0), "token"),
-        );
-        let _ =
-            writeln!(out, "  {severity}  {}  {}  {outcome}  {size}", visible(&problem.rule), visible(&place));
-        if !problem.cause.is_empty() {
-            let _ = writeln!(out, "            {}", visible(&problem.cause));
-        }
-    }
-    out.push_str(&indented(&more(first.len(), "problem", "problems.parquet")));
-    out
-}
-
-/// What a problem is a part of.
-fn systemic_of<'m>(manifest: &'m Manifest, problem: &ProblemRow) -> Option<&'m SystemicReport> {
-    let is_part = |systemic: &&SystemicReport| {
-        systemic.rule == problem.rule && problem.api.as_deref() == Some(systemic.api.as_str())
-    };
-    manifest.systemic.iter().find(is_part)
-}
-
 fn not_looked_at(manifest: &Manifest) -> String {
     let mut lines = Vec::new();
     let mut missing: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -354,9 +303,7 @@ fn paint(view: View<'_>, colour: &str, text: &str) -> String {
 mod tests {
     use super::*;
     use crate::engine::{Concluded, InputCounts, Totals};
-    use crate::facts::Outcome;
     use crate::pipeline::Outcome as Run;
-    use crate::rules::Confidence;
     use crate::sink::input::{Counts, InputFormat};
     use crate::sink::manifest::{Given, Written};
 
@@ -400,51 +347,5 @@ mod tests {
         let text = summary(&manifest(present), &[], PLAIN);
         assert!(text.starts_with("!! NO KEYS WERE GIVEN"), "{text}");
         assert!(text.contains("No finding at or above info in 5 requests with a token."), "{text}");
-    }
-
-    #[test]
-    fn problems_are_shown_worst_first_and_harmless() {
-        let problem = |rule: &str, severity, count| ProblemRow {
-            problem_id: rule.to_owned(),
-            rule: rule.to_owned(),
-            category: "audience",
-            severity,
-            lane: "overreach",
-            confidence: Confidence::Strong,
-            gateway: None,
-            api: Some("orders".to_owned()),
-            outcome: Some(Outcome::Accepted),
-            cause: "aud=\u{1b}[31mx".to_owned(),
-            count,
-            tokens: 1,
-            identities: 1,
-            clients: 1,
-            first_seen: None,
-            last_seen: None,
-            accepted_by: None,
-            stage: "enforce",
-            state: None,
-            example_finding_id: String::new(),
-        };
-        let problems = [problem("low-one", Severity::Low, 99), problem("bad-one", Severity::Critical, 1)];
-        let present = InputCounts { records: 5, present: 5, ..InputCounts::default() };
-        let text = summary(&manifest(present), &problems, PLAIN);
-        assert!(text.find("bad-one").unwrap() < text.find("low-one").unwrap(), "{text}");
-        assert!(!text.contains('\u{1b}'), "{text:?}");
-        let everywhere = SystemicReport {
-            rule: "low-one".to_owned(),
-            api: "orders".into(),
-            tokens: 40,
-            of_tokens: 100,
-            identities: 30,
-        };
-        let same = ProblemRow { problem_id: "another".to_owned(), ..problems[0].clone() };
-        let manifest_of_many = Manifest { systemic: vec![everywhere], ..manifest(present) };
-        let text = summary(&manifest_of_many, &[problems[0].clone(), same], PLAIN);
-        assert_eq!(text.matches("low-one").count(), 1, "{text}");
-        assert!(text.contains("low-one  orders  everywhere: 40 of 100 tokens, 30 identities"), "{text}");
-        let coloured =
-            summary(&manifest(InputCounts::default()), &problems, View { colour: true, place: None });
-        assert!(coloured.contains("\u{1b}[1;31mcritical"), "{coloured:?}");
     }
 }

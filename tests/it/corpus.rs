@@ -83,10 +83,16 @@ impl Corpus {
 
     /// The same, with or without code that only some processors have.
     pub fn engine_with(&self, further: &[&'static Rule], portable: bool) -> Engine {
+        let policy = Policy::load(&self.path("policy.toml")).unwrap();
+        self.engine_under(policy, further, portable)
+    }
+
+    /// The same under another policy.
+    pub fn engine_under(&self, policy: Policy, further: &[&'static Rule], portable: bool) -> Engine {
         let mut rules = RULES.to_vec();
         rules.extend_from_slice(further);
         Engine::new(Setup {
-            policy: Some(Arc::new(Policy::load(&self.path("policy.toml")).unwrap())),
+            policy: Some(Arc::new(policy)),
             keys: Some(Arc::new(KeyHistory::load(&self.path("keys")).unwrap())),
             rules,
             filters: Filters::default(),

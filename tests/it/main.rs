@@ -10,7 +10,9 @@
     reason = "a test that meets the unexpected has failed, and says so by panicking"
 )]
 
+mod accept;
 mod arrow;
+mod baseline;
 mod case_record;
 mod cli;
 mod corpus;
@@ -22,6 +24,7 @@ mod jose;
 mod keys_check;
 mod mint;
 mod pipeline;
+mod policy;
 mod result;
 mod rules;
 mod run_rules;

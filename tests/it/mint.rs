@@ -284,6 +284,26 @@ fn json_value(value: &toml::Value) -> Value {
     }
 }
 
+/// The token of `good.toml` with other claims.
+pub(crate) fn good_token(claims: &Value, signed_by: &str) -> String {
+    let good: toml::Table = toml::from_str(&fs::read_to_string(testdata("good.toml")).unwrap()).unwrap();
+    let mut token = good["token"].as_table().unwrap().clone();
+    for (name, value) in claims.as_object().unwrap() {
+        token["claims"].as_table_mut().unwrap().insert(name.clone(), toml::Value::try_from(value).unwrap());
+    }
+    token.insert("signed_by".to_owned(), signed_by.into());
+    dates_to_seconds(&mut token);
+    token.try_into::<TokenSpec>().unwrap().mint()
+}
+
+/// Writes an archive of `good.toml`.
+pub(crate) fn write_good_archive(name: &str, directory: &Path) {
+    let good: toml::Table = toml::from_str(&fs::read_to_string(testdata("good.toml")).unwrap()).unwrap();
+    let captures: Vec<CaptureSpec> = good["archives"][name].clone().try_into().unwrap();
+    fs::create_dir_all(directory).unwrap();
+    write_archive(directory, &captures);
+}
+
 /// Replaces date-times by seconds since the epoch, as claims have them.
 pub(crate) fn dates_to_seconds(table: &mut toml::Table) {
     for (_, value) in table.iter_mut() {

@@ -2,6 +2,7 @@
 
 use super::super::exit::EXIT_CODES;
 use super::values;
+use super::values::FailOn;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use tokentrail::limits;
@@ -14,6 +15,9 @@ Examples:
   One day, failing on high findings, with the manifest on standard output:
     tokentrail audit --keys keys/ --since 2026-11-22 --until 2026-11-23 --fail-on high \\
         --summary-json - logs/
+  The same every night, failing on what the nights before did not have:
+    tokentrail audit --keys keys/ --policy policy.toml --baseline nights/ --fail-on new:high \
+        -o nights/2026-11-22 logs/
   What a run would read, without reading it:
     tokentrail audit --dry-run --keys keys/ --policy policy.toml logs/
   A log from a pipe:
@@ -163,9 +167,17 @@ pub(in crate::cli) struct OutputArgs {
     /// Do not hash the inputs
     #[arg(long)]
     pub(in crate::cli) no_input_digest: bool,
-    /// Exit with 1 if there is a finding of this severity or above
+    /// Earlier result to compare problems with, or a directory of results (repeatable)
+    ///
+    /// A problem is then new, ongoing (in the latest result) or returned (only in an earlier one). Results are ordered by
+    /// the start of their runs; an empty directory holds none yet, so that a first night can name it.
+    #[arg(long, value_name = "DIR")]
+    pub(in crate::cli) baseline: Vec<PathBuf>,
+    /// Exit with 1 at a finding of this severity or above; new:SEVERITY for new problems only
+    ///
+    /// Accepted findings and those of APIs under observation do not count. `new:` needs --baseline.
     #[arg(long, value_name = "SEVERITY", value_parser = values::fail_on)]
-    pub(in crate::cli) fail_on: Option<Severity>,
+    pub(in crate::cli) fail_on: Option<FailOn>,
     /// Write run.json there too; - for standard output
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) summary_json: Option<PathBuf>,

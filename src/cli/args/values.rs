@@ -10,15 +10,19 @@ pub(super) fn severity(text: &str) -> Result<Severity, String> {
     Severity::parse(text).ok_or_else(|| "write info, low, medium, high or critical".to_owned())
 }
 
+/// Which findings fail a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) struct FailOn {
+    /// Only those of problems that no baseline knows.
+    pub(in crate::cli) new: bool,
+    /// The least severity.
+    pub(in crate::cli) least: Severity,
+}
+
 /// `[new:]SEVERITY`
-pub(super) fn fail_on(text: &str) -> Result<Severity, String> {
-    if text.starts_with("new:") {
-        return Err(
-            "new: compares with an earlier result, which this version cannot; write the severity alone"
-                .into(),
-        );
-    }
-    severity(text)
+pub(super) fn fail_on(text: &str) -> Result<FailOn, String> {
+    let (new, least) = text.strip_prefix("new:").map_or((false, text), |least| (true, least));
+    Ok(FailOn { new, least: severity(least)? })
 }
 
 /// Bytes, as a number or with one of the endings K, M and G (powers of 1024).

@@ -20,6 +20,7 @@ use tokentrail::policy::PolicyFile;
 use tokentrail::record::FormatSet;
 use tokentrail::rules::RULES;
 use tokentrail::rules::Rule;
+use tokentrail::sink::Baselines;
 use tokentrail::sink::Given;
 use tokentrail::sink::HashedFile;
 use tokentrail::sink::KeyArchive;
@@ -33,6 +34,7 @@ pub(super) struct Prepared {
     pub(super) formats: FormatSet,
     pub(super) inputs: Vec<Listed>,
     pub(super) rules: Vec<&'static Rule>,
+    pub(super) baselines: Option<Baselines>,
     pub(super) given: Given,
 }
 
@@ -52,18 +54,20 @@ impl Prepared {
         }
         let rules = rules(args)?;
         let inputs = inputs(&args.input.inputs)?;
+        let baselines = baselines(args)?;
         let given = Given {
             arguments: std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect(),
             policy: policy.as_ref().map_or_else(Vec::new, |policy| hashed(policy.files())),
             keys: keys.as_ref().map(|keys| archive(args, keys)),
             formats: formats.files().iter().map(|file| hashed_file(&file.path, &file.sha256)).collect(),
             watch: policy.as_ref().map_or_else(Vec::new, |policy| hashed(policy.watch_files())),
+            baselines: baselines.as_ref().map(Baselines::report),
             filters,
             gateways: policy.as_ref().map_or_else(Vec::new, |policy| policy.gateways().to_vec()),
             require_tokens: args.input.require_tokens,
             require_keys: args.keys.require_keys,
         };
-        Ok(Self { policy, keys, formats, inputs, rules, given })
+        Ok(Self { policy, keys, formats, inputs, rules, baselines, given })
     }
 
     /// The engine's setup.
@@ -171,6 +175,22 @@ fn inputs(arguments: &[String]) -> Result<Vec<Listed>, Failure> {
     });
     let named = named.collect::<Vec<_>>().join(", ");
     Err(Failure::say(format!("every input is missing: {named}; name files, directories or globs that exist")))
+}
+
+/// The results to compare with; `None` if none were asked for.
+fn baselines(args: &AuditArgs) -> Result<Option<Baselines>, Failure> {
+    let named = &args.output.baseline;
+    if named.is_empty() {
+        let new = args.output.fail_on.is_some_and(|fail_on| fail_on.new);
+        return match new {
+            true => Err(Failure::say(
+                "--fail-on new: needs an earlier result to compare with; name one with --baseline DIR",
+            )),
+            false => Ok(None),
+        };
+    }
+    let opened = Baselines::open(named, &args.output.output);
+    opened.map(Some).map_err(|error| Failure::usage(anyhow::Error::new(error).context("--baseline")))
 }
 
 fn archive(args: &AuditArgs, keys: &KeyHistory) -> KeyArchive {

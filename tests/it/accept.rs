@@ -1,0 +1,276 @@
+//! `[[accept]]` and `stage = "observe"` from outside: what is accepted stays in the output and fails no run, and nobody can
+//! hide behind an exception.
+
+use crate::corpus::{audit as audit_pieces, corpus, pieces, told};
+use crate::mint;
+use crate::result::{Audited, audit_in};
+use crate::run_rules::TOKEN_OFTEN;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs;
+use tokentrail::engine::{Engine, Partial, Rows};
+use tokentrail::generate::LogFormat;
+use tokentrail::policy::Policy;
+
+const FORMATS: &str = r#"
+[format.edge]
+kind = "json"
+token = "authorization"
+time = { path = "ts", as = "rfc3339", is = "start" }
+status = "status"
+host = "host"
+path = "path"
+method = "method"
+"#;
+
+const POLICY: &str = r#"
+version = 1
+[tenancy]
+allowed = ["11111111-2222-4333-8444-555555555555"]
+[[api]]
+name = "orders"
+hosts = ["orders.contoso.example"]
+audiences = ["api://orders"]
+"#;
+
+const CLIENT: &str = "c0ffee00-1234-4567-89ab-cdef01234567";
+const ALL: [&str; 6] = ["--keys", "keys", "--policy", "policy.toml", "--formats", "formats.toml"];
+
+/// A request with the good token, some of whose claims differ.
+struct Sent<'s> {
+    claims: Value,
+    signed_by: &'s str,
+    at: Option<&'s str>,
+}
+
+impl Sent<'_> {
+    /// A token for billing, which orders accepted.
+    fn wrong() -> Self {
+        Self { claims: json!({"aud": "api://billing"}), signed_by: "rsa-a", at: Some("2026-10-14T10:30:00Z") }
+    }
+}
+
+fn line(sent: &Sent<'_>) -> String {
+    let token = mint::good_token(&sent.claims, sent.signed_by);
+    let mut line = json!({
+        "status": 200, "authorization": format!("Bearer {token}"), "host": "orders.contoso.example",
+        "path": "/v1/orders", "method": "GET",
+    });
+    if let Some(at) = sent.at {
+        line["ts"] = at.into();
+    }
+    format!("{line}\n")
+}
+
+/// Audits requests under a policy with further tables.
+fn audited(tables: &str, archive: &str, sent: &[Sent<'_>], further: &[&str]) -> Audited {
+    let folder = tempfile::tempdir().unwrap();
+    mint::write_good_archive(archive, &folder.path().join("keys"));
+    fs::write(folder.path().join("policy.toml"), format!("{POLICY}{tables}")).unwrap();
+    fs::write(folder.path().join("formats.toml"), FORMATS).unwrap();
+    fs::write(folder.path().join("in.log"), sent.iter().map(line).collect::<String>()).unwrap();
+    let args = [&ALL[..], &["--input-format", "edge"], further, &["in.log"]].concat();
+    audit_in(folder.path(), args)
+}
+
+fn rows<'a>(audited: &'a Audited, table: &str, rule: &str) -> Vec<BTreeMap<String, String>> {
+    audited.rows(table).into_iter().filter(|row| row["rule"] == rule).collect()
+}
+
+fn accept(keys: &str) -> String {
+    format!(
+        "[[accept]]\nrule = \"wrong-aud\"\nreason = \"migration to v2\"\nowner = \"identity team\"\n{keys}\n"
+    )
+}
+
+#[test]
+fn what_is_accepted_stays_and_fails_no_run() {
+    let tables = accept(&format!("client = \"{CLIENT}\"\nactual = \"api://billing\""));
+    let fail = ["--rule", "wrong-aud", "--fail-on", "low"];
+    let run = audited(&tables, "everyday", &[Sent::wrong(), Sent::wrong()], &fail);
+    assert_eq!(run.exit, 0, "{}", run.stderr);
+    for table in ["findings", "problems"] {
+        let [row] = &rows(&run, table, "wrong-aud")[..] else { panic!("one row in {table}") };
+        assert_eq!((row["accepted_by"].as_str(), row["count"].as_str()), ("migration to v2", "2"), "{table}");
+    }
+    assert_eq!(rows(&run, "occurrences", "wrong-aud").len(), 2);
+    let accepts = &run.run()["accepts"];
+    assert_eq!(accepts[0]["accepted"], 2);
+    assert_eq!((&accepts[0]["owner"], &accepts[0]["expires"]), (&json!("identity team"), &Value::Null));
+    assert!(run.stderr.contains("2 requests accepted: wrong-aud, migration to v2"), "{}", run.stderr);
+    assert!(!run.stderr.contains("Look at these problems first"), "{}", run.stderr);
+    // The same without the exception.
+    assert_eq!(audited("", "everyday", &[Sent::wrong()], &fail).exit, 1);
+}
+
+#[test]
+fn an_exception_accepts_nothing_else() {
+    let tables = accept(&format!("client = \"{CLIENT}\"\nactual = \"api://billing\""));
+    let other_value = Sent { claims: json!({"aud": "api://ledger"}), ..Sent::wrong() };
+    let other_client = Sent {
+        claims: json!({"aud": "api://billing", "azp": "aaaaaaaa-1234-4567-89ab-cdef01234567"}),
+        ..Sent::wrong()
+    };
+    let forged = Sent { signed_by: "rsa-b", ..Sent::wrong() };
+    let sent = [Sent::wrong(), other_value, other_client, forged];
+    let run = audited(&tables, "everyday", &sent, &["--rule", "wrong-aud", "--fail-on", "low"]);
+    assert_eq!(run.exit, 1, "{}", run.stderr);
+    let rows = rows(&run, "findings", "wrong-aud");
+    let accepted: Vec<_> = rows.iter().filter(|row| row.contains_key("accepted_by")).collect();
+    assert_eq!((rows.len(), accepted.len()), (4, 1));
+    assert_eq!((accepted[0]["signature"].as_str(), accepted[0]["aud"].as_str()), ("valid", "api://billing"));
+    let accepts = &run.run()["accepts"][0];
+    assert_eq!((&accepts["accepted"], &accepts["unverified"]), (&json!(1), &json!(1)));
+    assert!(
+        run.stderr.contains("1 request not accepted, since no key vouches for the claims"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn an_exception_that_has_expired_says_so() {
+    let at = |at| Sent { at: Some(at), ..Sent::wrong() };
+    let sent = [at("2026-10-14T10:30:00Z"), at("2026-10-14T23:59:59.999999Z"), at("2026-10-15T00:00:00Z")];
+    let fail = ["--rule", "wrong-aud", "--fail-on", "low"];
+    let run = |tables: &str, sent: &[Sent<'_>]| audited(tables, "everyday", sent, &fail);
+    let expires = accept("api = \"orders\"\nexpires = \"2026-10-14\"");
+    assert_eq!(run(&expires, &sent[..2]).exit, 0);
+    let late = run(&expires, &sent);
+    assert_eq!(late.exit, 1);
+    // One finding, one of whose requests came too late.
+    let [row] = &rows(&late, "findings", "wrong-aud")[..] else { panic!("one finding") };
+    assert_eq!((row["count"].as_str(), row.get("accepted_by")), ("3", None));
+    let accepts = &late.run()["accepts"][0];
+    assert_eq!((&accepts["accepted"], &accepts["expired"]), (&json!(2), &json!(1)));
+    assert!(
+        late.stderr.contains("EXPIRED after 2026-10-14 and no longer covers 1 request: wrong-aud"),
+        "{}",
+        late.stderr
+    );
+    // Without a time nobody knows whether it had expired.
+    let undated = [Sent { at: None, ..Sent::wrong() }];
+    let run_undated = run(&expires, &undated);
+    assert_eq!((run_undated.exit, &run_undated.run()["accepts"][0]["undated"]), (1, &json!(1)));
+    assert_eq!(run(&accept("api = \"orders\""), &undated).exit, 0);
+}
+
+#[test]
+fn a_problem_is_accepted_only_as_a_whole() {
+    let sent = |tid: &str| {
+        let iss = format!("https://login.microsoftonline.com/{tid}/v2.0");
+        let claims = json!({"aud": "api://billing", "iss": iss, "tid": tid, "oid": format!("o-{tid}")});
+        Sent { claims, ..Sent::wrong() }
+    };
+    let ours = "11111111-2222-4333-8444-555555555555";
+    let both = [sent(ours), Sent::wrong()];
+    let rule = ["--rule", "wrong-aud"];
+    let one = audited(&accept(&format!("oid = \"o-{ours}\"")), "everyday", &both, &rule);
+    let [problem] = &one.rows("problems")[..] else { panic!("one problem") };
+    assert_eq!((problem["tokens"].as_str(), problem.get("accepted_by")), ("2", None));
+    let another = "[[accept]]\nrule = \"wrong-aud\"\nreason = \"another reason\"\noid = \"aaaaaaaa-0000-4000-8000-000000000001\"\n";
+    let tables = accept(&format!("oid = \"o-{ours}\"")) + another;
+    let run = audited(&tables, "everyday", &both, &rule);
+    let [problem] = &run.rows("problems")[..] else { panic!("one problem") };
+    assert_eq!(problem["accepted_by"], "another reason", "the byte-least of both");
+}
+
+#[test]
+fn findings_without_a_token_are_accepted_by_what_they_have() {
+    let tables = "[[accept]]\nrule = \"key-symmetric-published\"\nreason = \"test system\"\nkid = \"shared\"\nexpires = \"2026-12-31\"\n";
+    let sent = [Sent { claims: json!({}), ..Sent::wrong() }];
+    let rule = ["--rule", "key-symmetric-published", "--fail-on", "low"];
+    let run = audited(tables, "with-symmetric", &sent, &rule);
+    let [row] = &run.rows("findings")[..] else { panic!("one finding") };
+    assert_eq!((row["subject"].as_str(), row["accepted_by"].as_str()), ("kid:shared", "test system"));
+    assert_eq!(run.exit, 0);
+    // The run ends after the exception.
+    let ended = tables.replace("2026-12-31", "2026-10-13");
+    assert_eq!(audited(&ended, "with-symmetric", &sent, &rule).exit, 1);
+    let other = tables.replace("\"shared\"", "\"other\"");
+    assert_eq!(audited(&other, "with-symmetric", &sent, &rule).exit, 1);
+}
+
+#[test]
+fn an_api_under_observation_fails_no_run() {
+    let observed = POLICY.replace("name = \"orders\"", "name = \"orders\"\nstage = \"observe\"");
+    let folder = tempfile::tempdir().unwrap();
+    mint::write_good_archive("everyday", &folder.path().join("keys"));
+    fs::write(folder.path().join("formats.toml"), FORMATS).unwrap();
+    fs::write(folder.path().join("in.log"), line(&Sent::wrong())).unwrap();
+    let run = |policy: &str| {
+        fs::write(folder.path().join("policy.toml"), policy).unwrap();
+        audit_in(folder.path(), [&ALL[..], &["--fail-on", "low", "in.log"]].concat())
+    };
+    let enforced = run(POLICY);
+    let observed = run(&observed);
+    assert_eq!((enforced.exit, observed.exit), (1, 0));
+    for table in ["findings", "problems"] {
+        assert!(observed.rows(table).iter().all(|row| row["stage"] == "observe"), "{table}");
+        assert_eq!(observed.rows(table).len(), enforced.rows(table).len(), "{table}");
+    }
+    assert!(observed.stderr.contains("(observed only)"), "{}", observed.stderr);
+    assert!(!enforced.stderr.contains("(observed only)"), "{}", enforced.stderr);
+}
+
+#[test]
+fn a_blackened_value_is_no_exception() {
+    let run = audited(&accept("actual = \"https://x/***\""), "everyday", &[Sent::wrong()], &[]);
+    assert_eq!(run.exit, 2);
+    assert!(
+        run.stderr.contains("policy.toml:13:10") && run.stderr.contains("token_sha256"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn exceptions_do_not_depend_on_how_the_log_is_cut() {
+    let corpus = corpus(LogFormat::EdgeJson);
+    let text = fs::read_to_string(corpus.path("policy.toml")).unwrap();
+    let tables = String::from(
+        "[[accept]]\nrule = \"wrong-aud\"\nreason = \"b\"\nexpires = \"2026-11-03T12:00:00Z\"\ngateway = \"edge-01\"\n\
+         [[accept]]\nrule = \"wrong-aud\"\nreason = \"a\"\nexpires = \"2026-11-03\"\ngateway = \"edge-01\"\n\
+         [[accept]]\nrule = \"token-often\"\nreason = \"c\"\ngateway = \"edge-01\"\n",
+    );
+    let engine = || {
+        let policy = Policy::parse(&format!("{text}\n{tables}")).unwrap();
+        corpus.engine_under(policy, &[&TOKEN_OFTEN], false)
+    };
+    let (logs, format) = (corpus.logs(), corpus.format());
+    let whole = engine();
+    let mut rows = Rows::default();
+    let partial = audit_pieces(&whole, &format, &pieces(&logs, || usize::MAX), &mut rows);
+    let concluded = whole.conclude(partial);
+    let accepted = |reason: &str| {
+        let by = concluded.tables.findings.iter().filter(|row| row.accepted_by.as_deref() == Some(reason));
+        by.count()
+    };
+    assert!(accepted("a") > 0 && accepted("c") > 0, "{:?}", concluded.totals.accepts);
+    assert!(concluded.totals.accepts[0].count.expired > 0, "{:?}", concluded.totals.accepts);
+    for order in [[0, 1, 2, 3], [3, 1, 0, 2]] {
+        let engine = engine();
+        let all = pieces(&logs, || 37);
+        let part = |part: usize| -> Partial {
+            let mine: Vec<_> = all
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| at % 4 == part)
+                .map(|(_, piece)| piece.clone())
+                .collect();
+            audit_pieces(&engine, &format, &mine, &mut Rows::default())
+        };
+        let mut merged = engine.partial();
+        for at in order {
+            merged.merge(saved(&engine, &part(at)));
+        }
+        assert_eq!(told(&engine.conclude(merged)), told(&concluded));
+    }
+    let saved = engine().save(&engine().partial()).unwrap();
+    let error = corpus.engine(&[&TOKEN_OFTEN]).restore(&saved).err().unwrap().to_string();
+    assert!(error.contains("the same policy"), "{error}");
+}
+
+fn saved(engine: &Engine, partial: &Partial) -> Partial {
+    engine.restore(&engine.save(partial).unwrap()).unwrap()
+}
