@@ -5,7 +5,7 @@ use super::entry::{self, Entry};
 use super::front::Front;
 use super::names::Names;
 use super::order::{FirstTen, Seen};
-use super::pairings::PairingPlace;
+use super::pairings::Paired;
 use super::partial::{Coverage, CoverageKey, Finding, FindingKey};
 use super::scan::Scanned;
 use super::shared::Shared;
@@ -18,8 +18,8 @@ use crate::findings::finding_id;
 use crate::policy::{ApiMatch, ApiSettings, Request, Stage};
 use crate::record::{Presence, Record};
 use crate::redact::Secrets;
-use crate::rules::kit::{Check, Evidence, Severity};
-use crate::rules::{Needs, Rule, Silence};
+use crate::rules::Rule;
+use crate::rules::kit::{Check, Evidence, Reason, Severity};
 use crate::time::UtcMicros;
 use crate::verify::Signature;
 use crate::verify::Verdict;
@@ -57,11 +57,6 @@ impl Engine {
             partial.counts.filtered += 1;
             return;
         }
-        let validation = self.validation(input, record.gateway);
-        self.pair(front, slots, settings, validation);
-        let tokens = Tokens { front, slots };
-        let place = Place::new(partial, scanned, tokens, time, seat, name);
-        self.count_record(record, time, api, &place, partial);
         let authorizes_on = settings.and_then(|settings| settings.authorizes_on.as_deref());
         let shared = Shared {
             record,
@@ -70,10 +65,14 @@ impl Engine {
             outcome: Outcome::of(record.status, record.location),
             gateway,
             api: settings,
-            validation,
+            validation: self.validation(input, record.gateway),
             principal: authorizes_on.and_then(|role| role_of(record, role)),
             data_tenant: self.data_tenant(record, settings, request),
         };
+        self.pair(front, slots, &shared);
+        let tokens = Tokens { front, slots };
+        let place = Place::new(partial, scanned, tokens, time, seat, name);
+        self.count_record(record, time, api, &place, partial);
         if record.tokens.is_empty() {
             shared.observe_tokenless(partial);
             return;
@@ -102,10 +101,10 @@ impl Engine {
     ) -> Vec<(usize, TokenNumber)> {
         let mut new = Vec::new();
         let mut not_evaluable = false;
-        let mut seen = HashSet::new();
+        let mut seen = (tokens.slots.len() > 1).then(HashSet::new);
         for (slot, entry) in tokens.each() {
             // Two spellings of one token are one use.
-            let repeated = tokens.slots.len() > 1 && !seen.insert(entry.facts.token.fingerprint);
+            let repeated = seen.as_mut().is_some_and(|seen| !seen.insert(entry.facts.token.fingerprint));
             if repeated || (self.filters_tokens && !entry::passes(&self.filters, &entry.facts)) {
                 continue;
             }
@@ -117,9 +116,10 @@ impl Engine {
             if known.is_none() {
                 new.push((slot, token));
             }
-            let paired = tokens.front.paired(slot, PairingPlace::of(&facts.pairing())).unwrap_or_default();
-            let uses = Use { facts: &facts, silence: Silence::at(&facts), entry, paired, token, place };
-            not_evaluable |= self.run_rules(&uses, partial, rows);
+            if let Some(paired) = tokens.front.paired(slot) {
+                let uses = Use { facts: &facts, entry, paired, token, place };
+                not_evaluable |= self.run_rules(&uses, partial, rows);
+            }
         }
         if not_evaluable {
             place.coverage(partial).not_evaluable += 1;
@@ -128,7 +128,7 @@ impl Engine {
     }
 
     /// The verdict at a request; only where the token names no time does it depend on the request's.
-    fn verdict(&self, signature: &Signature, time: Option<JudgedTime>) -> Verdict {
+    pub(super) fn verdict(&self, signature: &Signature, time: Option<JudgedTime>) -> Verdict {
         if signature.by_request {
             self.verifier().verdict_at(signature, time.map(|time| time.at))
         } else {
@@ -275,61 +275,53 @@ impl Engine {
 
     /// Runs every rule on a use; true if one of them could not look.
     fn run_rules(&self, uses: &Use<'_, '_>, partial: &mut Partial, rows: &mut Rows) -> bool {
-        let mut not_evaluable = false;
-        for (at, check) in uses.entry.checks.iter().chain(uses.paired) {
-            if let Some(rule) = self.rules.get(*at) {
-                not_evaluable |= self.settle(*at, rule, check, uses, partial, rows);
-            }
+        let Use { facts, entry, paired, .. } = *uses;
+        for (at, evidence) in entry.fires.iter().chain(&paired.fires) {
+            self.fire(*at, evidence, uses, partial, rows);
         }
-        let lacking = Needs::lacking(uses.facts);
-        for known in &self.use_rules {
-            if uses.silence.covers(known.rule.category) {
-                continue;
-            }
-            // Asked once more where something is missing, for what that is.
-            let check = if known.needs.meet(lacking) {
-                known.rule.judge_use(uses.facts)
+        partial.not_evaluable.add_plan(&paired.plan);
+        let mut not_evaluable = !paired.plan.unlooked().is_empty();
+        for known in paired.plan.asked().iter().filter_map(|asked| self.use_rules.get(*asked)) {
+            let check = if known.needs_time && facts.time.is_none() {
+                Check::NotEvaluable(Reason::NO_TIME)
             } else {
-                (known.check)(uses.facts)
+                (known.check)(facts)
             };
-            if check != Check::Quiet {
-                not_evaluable |= self.settle(known.at, known.rule, &check, uses, partial, rows);
+            match check {
+                Check::Quiet => {}
+                Check::NotEvaluable(reason) => {
+                    partial.not_evaluable.add(known.at, reason, 1);
+                    not_evaluable = true;
+                }
+                Check::Fires(evidence) => self.fire(known.at, &evidence, uses, partial, rows),
             }
         }
         for state in &mut partial.runs {
-            state.observe(uses.facts);
+            state.observe(facts);
         }
         not_evaluable
     }
 
-    /// Books what a rule said; true if it could not look.
-    fn settle(
+    /// Books what a rule found, unless it is silent here or its catalogue entry has no severity for the outcome.
+    fn fire(
         &self,
         at: usize,
-        rule: &'static Rule,
-        check: &Check,
+        evidence: &Evidence,
         uses: &Use<'_, '_>,
         partial: &mut Partial,
         rows: &mut Rows,
-    ) -> bool {
-        match check {
-            Check::Quiet => false,
-            Check::NotEvaluable(_) | Check::Fires(_) if uses.silence.covers(rule.category) => false,
-            Check::NotEvaluable(reason) => {
-                partial.not_evaluable.add(at, *reason, 1);
-                true
-            }
-            Check::Fires(evidence) => {
-                if let Some(severity) = rule.severity(evidence, uses.facts.outcome, uses.facts.time) {
-                    self.fire(at, rule, evidence, severity, uses, partial, rows);
-                }
-                false
-            }
+    ) {
+        let Some(rule) = self.rules.get(at).filter(|rule| !uses.paired.silence().covers(rule.category))
+        else {
+            return;
+        };
+        if let Some(severity) = rule.severity(evidence, uses.facts.outcome, uses.facts.time) {
+            self.book(at, rule, evidence, severity, uses, partial, rows);
         }
     }
 
     #[expect(clippy::too_many_arguments, reason = "the places a finding leaves its marks in")]
-    fn fire(
+    fn book(
         &self,
         rule_at: usize,
         rule: &'static Rule,
@@ -403,11 +395,9 @@ impl Engine {
 #[derive(Clone, Copy)]
 struct Use<'u, 'p> {
     facts: &'u Facts<'u>,
-    /// The families that have nothing to say.
-    silence: Silence,
     entry: &'u Entry,
-    /// What the rules said of the token at the API.
-    paired: &'u [(usize, Check)],
+    /// What is known of the token at the API.
+    paired: &'u Paired,
     token: TokenNumber,
     place: &'u Place<'p>,
 }

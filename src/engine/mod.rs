@@ -17,6 +17,7 @@ mod order;
 mod pairings;
 mod partial;
 mod places;
+mod plans;
 mod problems;
 mod saved;
 mod scan;
@@ -46,12 +47,13 @@ use crate::policy::Validation;
 use crate::record::Format;
 use crate::record::Reject;
 use crate::redact;
-use crate::rules::kit::{Check, Judge};
-use crate::rules::{self, Needs, Rule, Severity};
+use crate::rules::kit::{Check, Judge, Need};
+use crate::rules::{self, Rule, Severity};
 use crate::time::Period;
 use crate::verify::Memo;
 use crate::verify::Verifier;
 use entry::Entry;
+use plans::Plans;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -171,6 +173,8 @@ pub struct Engine {
     api_rules: Vec<(usize, &'static Rule)>,
     /// The rules that look at every use.
     use_rules: Vec<UseRule>,
+    /// What is left to do at a use of a token at an API.
+    plans: Plans,
     filters: Filters,
     /// True if a filter names a claim, the kid or the token itself.
     filters_tokens: bool,
@@ -213,13 +217,13 @@ struct UseRule {
     at: usize,
     rule: &'static Rule,
     check: fn(&Facts<'_>) -> Check,
-    needs: Needs,
+    needs_time: bool,
 }
 
 impl UseRule {
     fn new(at: usize, rule: &'static Rule) -> Option<Self> {
         let Judge::Use(check) = rule.judge else { return None };
-        Some(Self { at, rule, check, needs: Needs::of(rule) })
+        Some(Self { at, rule, check, needs_time: rule.needs.contains(&Need::Time) })
     }
 }
 
@@ -259,6 +263,7 @@ impl Engine {
             skipped,
             api_rules,
             use_rules,
+            plans: Plans::default(),
             filters,
             filters_tokens,
             expects_records,

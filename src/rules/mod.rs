@@ -14,7 +14,7 @@ mod signature;
 mod tenant;
 mod time;
 
-pub use judge::{Needs, Silence, missing, silenced};
+pub use judge::{Silence, missing, silenced};
 pub use kit::{Category, Confidence, Lane, Rule, Severity};
 
 /// Every rule, by family and then by file name. Made by `build.rs` from the files.
