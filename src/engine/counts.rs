@@ -146,9 +146,9 @@ pub(super) struct NotEvaluable {
 impl NotEvaluable {
     /// Counts a use for all the rules that its plan says cannot look.
     pub(super) fn add_plan(&mut self, plan: &Plan) {
-        match plan.number() {
+        match plan.number {
             Some(number) => self.add_uses(number, 1),
-            None => plan.unlooked().iter().for_each(|(rule, reason)| self.add(*rule, *reason, 1)),
+            None => plan.unlooked.iter().for_each(|(rule, reason)| self.add(*rule, *reason, 1)),
         }
     }
 
@@ -183,7 +183,7 @@ impl NotEvaluable {
         let mut all = Self { rules: self.rules.clone(), plans: Vec::new() };
         for (number, uses) in self.plans.iter().enumerate().filter(|(_, uses)| **uses > 0) {
             let plan = plans.numbered(number);
-            let unlooked = plan.iter().flat_map(|plan| plan.unlooked());
+            let unlooked = plan.iter().flat_map(|plan| &plan.unlooked);
             unlooked.for_each(|(rule, reason)| all.add(*rule, *reason, *uses));
         }
         all

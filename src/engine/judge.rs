@@ -72,13 +72,12 @@ impl Engine {
         self.pair(front, slots, &shared);
         let tokens = Tokens { front, slots };
         let place = Place::new(partial, scanned, tokens, time, seat, name);
-        self.count_record(record, time, api, &place, partial);
         if record.tokens.is_empty() {
             shared.observe_tokenless(partial);
-            return;
         }
         let rows_before = rows.occurrences.len();
-        let new = self.judge_uses(&shared, tokens, &place, partial, rows);
+        let (new, not_evaluable) = self.judge_uses(&shared, tokens, &place, partial, rows);
+        self.count_record(record, time, api, not_evaluable, &place, partial);
         if let Some(mine) = rows.occurrences.get_mut(rows_before..)
             && mine.len() > 1
         {
@@ -90,7 +89,7 @@ impl Engine {
     }
 
     /// Judges the uses of a record's tokens. Gives the slots of those that the worker had not counted in this partial
-    /// yet, and their numbers.
+    /// yet, and their numbers; and whether a rule could not look.
     fn judge_uses(
         &self,
         shared: &Shared<'_>,
@@ -98,7 +97,7 @@ impl Engine {
         place: &Place<'_>,
         partial: &mut Partial,
         rows: &mut Rows,
-    ) -> Vec<(usize, TokenNumber)> {
+    ) -> (Vec<(usize, TokenNumber)>, bool) {
         let mut new = Vec::new();
         let mut not_evaluable = false;
         let mut seen = (tokens.slots.len() > 1).then(HashSet::new);
@@ -121,10 +120,7 @@ impl Engine {
                 not_evaluable |= self.run_rules(&uses, partial, rows);
             }
         }
-        if not_evaluable {
-            place.coverage(partial).not_evaluable += 1;
-        }
-        new
+        (new, not_evaluable)
     }
 
     /// The verdict at a request; only where the token names no time does it depend on the request's.
@@ -190,12 +186,13 @@ impl Engine {
         }
     }
 
-    /// Counts a record.
+    /// Counts a record whose tokens were judged.
     fn count_record(
         &self,
         record: &Record<'_>,
         time: Option<JudgedTime>,
         api: Option<ApiMatch<'_>>,
+        not_evaluable: bool,
         place: &Place<'_>,
         partial: &mut Partial,
     ) {
@@ -215,6 +212,7 @@ impl Engine {
         let coverage = place.coverage(partial);
         coverage.records += 1;
         coverage.uncovered += i64::from(uncovered);
+        coverage.not_evaluable += i64::from(not_evaluable);
         match record.presence {
             Presence::Present => coverage.tokens += 1,
             Presence::Masked => coverage.masked += 1,
@@ -280,8 +278,11 @@ impl Engine {
             self.fire(*at, evidence, uses, partial, rows);
         }
         partial.not_evaluable.add_plan(&paired.plan);
-        let mut not_evaluable = !paired.plan.unlooked().is_empty();
-        for known in paired.plan.asked().iter().filter_map(|asked| self.use_rules.get(*asked)) {
+        let mut not_evaluable = !paired.plan.unlooked.is_empty();
+        let quiet = facts.time.is_some_and(|time| paired.quiet.contains(time.at));
+        let timed = if quiet { &[][..] } else { &paired.plan.timed };
+        for asked in paired.plan.asked.iter().chain(timed) {
+            let Some(known) = self.use_rules.get(*asked) else { continue };
             let check = if known.needs_time && facts.time.is_none() {
                 Check::NotEvaluable(Reason::NO_TIME)
             } else {

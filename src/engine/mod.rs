@@ -222,7 +222,7 @@ struct UseRule {
 
 impl UseRule {
     fn new(at: usize, rule: &'static Rule) -> Option<Self> {
-        let Judge::Use(check) = rule.judge else { return None };
+        let (Judge::Use(check) | Judge::Timed(_, check)) = rule.judge else { return None };
         Some(Self { at, rule, check, needs_time: rule.needs.contains(&Need::Time) })
     }
 }

@@ -6,8 +6,8 @@ use super::front::Front;
 use super::plans::Plan;
 use super::shared::Shared;
 use crate::facts::Pairing;
-use crate::rules::Silence;
 use crate::rules::kit::{Check, Evidence, Rule};
+use crate::rules::{Quiet, Silence};
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -29,6 +29,8 @@ pub(super) struct Paired {
     pub(super) fires: Box<[(usize, Box<Evidence>)]>,
     /// What is left to do at a use.
     pub(super) plan: Arc<Plan>,
+    /// When the plan's timed rules say nothing.
+    pub(super) quiet: Quiet,
 }
 
 /// An API and what its gateway enforces, by their places in memory: the engine keeps its policy as long as a front that
@@ -107,21 +109,29 @@ impl Engine {
         let speaks = |rule: &Rule| !at.silence.covers(rule.category);
         let of_token =
             entry.unlooked.iter().filter(|(at, _)| self.rules.get(*at).is_some_and(|rule| speaks(rule)));
-        let mut unlooked: Vec<_> = of_token.copied().collect();
-        let (mut fires, mut asked) = (Vec::new(), Vec::new());
+        let mut plan = Plan { unlooked: of_token.copied().collect(), ..Plan::default() };
+        let mut fires = Vec::new();
         for (at, rule) in self.api_rules.iter().filter(|(_, rule)| speaks(rule)) {
             match rule.judge_pairing(pairing) {
                 Check::Quiet => {}
-                Check::NotEvaluable(reason) => unlooked.push((*at, reason)),
+                Check::NotEvaluable(reason) => plan.unlooked.push((*at, reason)),
                 Check::Fires(evidence) => fires.push((*at, evidence)),
             }
         }
+        let mut quiet = Quiet::ALWAYS;
         for (place, known) in self.use_rules.iter().enumerate().filter(|(_, known)| speaks(known.rule)) {
-            match known.rule.lacking(pairing) {
-                Some(reason) => unlooked.push((known.at, reason)),
-                None => asked.push(place),
+            if let Some(reason) = known.rule.lacking(pairing) {
+                plan.unlooked.push((known.at, reason));
+                continue;
+            }
+            let its = known.rule.quiet(pairing);
+            if its.is_never() {
+                plan.asked.push(place);
+            } else {
+                plan.timed.push(place);
+                quiet = quiet.and(its);
             }
         }
-        Paired { at, fires: fires.into(), plan: self.plans.of(&unlooked, &asked) }
+        Paired { at, fires: fires.into(), plan: self.plans.of(plan), quiet }
     }
 }

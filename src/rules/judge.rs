@@ -1,6 +1,6 @@
 //! When a rule speaks: what it needs, where it is silent, and how severe its finding is.
 
-use super::kit::{Category, Check, Evidence, Judge, Need, Reason, Rule, Severity, Statement};
+use super::kit::{Category, Check, Evidence, Judge, Need, Quiet, Reason, Rule, Severity, Statement};
 use crate::facts::{Context, Facts, JudgedTime, Outcome, Pairing, TokenFacts};
 use crate::policy::{ApiSettings, Auth, Policy};
 use crate::record::TimeIs;
@@ -101,6 +101,15 @@ impl Rule {
         self.needs.iter().find_map(lacking)
     }
 
+    /// When a rule of [`Judge::Timed`] says nothing about a token at an API, if it has all that it needs of them
+    /// ([`Self::lacking`]); never known of every other rule.
+    pub fn quiet(&self, pairing: &Pairing<'_>) -> Quiet {
+        match self.judge {
+            Judge::Timed(quiet, _) => quiet(pairing),
+            _ => Quiet::NEVER,
+        }
+    }
+
     /// Judges one use of a token, by rules of every kind but those over many requests and over the key archive;
     /// quiet for these, and where the rule is [`silenced`].
     pub fn judge_use(&self, facts: &Facts<'_>) -> Check {
@@ -112,7 +121,7 @@ impl Rule {
                 return self.judge_token(facts.token, facts.context);
             }
             Judge::Api(_) => return self.judge_pairing(&facts.pairing()),
-            Judge::Use(check) => check,
+            Judge::Use(check) | Judge::Timed(_, check) => check,
         };
         let timeless = || facts.time.is_none() && self.needs.contains(&Need::Time);
         match self.lacking(&facts.pairing()).or_else(|| timeless().then_some(Reason::NO_TIME)) {

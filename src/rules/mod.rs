@@ -9,6 +9,7 @@ mod authorization;
 mod behaviour;
 mod form;
 mod judge;
+mod quiet;
 mod reason;
 mod signature;
 mod tenant;
@@ -16,6 +17,7 @@ mod time;
 
 pub use judge::{Silence, missing, silenced};
 pub use kit::{Category, Confidence, Lane, Rule, Severity};
+pub use quiet::Quiet;
 
 /// Every rule, by family and then by file name. Made by `build.rs` from the files.
 pub static RULES: &[&Rule] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
