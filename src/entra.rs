@@ -220,8 +220,12 @@ fn is_exact_b2c(iss: &str, host: &str, tenant: &str) -> bool {
     }
 }
 
-/// True for a host that ends so, in any letter case.
+/// True for a host that ends so, in any letter case; the end is in lower case.
 fn ends_with(host: &str, end: &str) -> bool {
+    // Most hosts differ in their last letter already.
+    if host.as_bytes().last().map(u8::to_ascii_lowercase) != end.as_bytes().last().copied() {
+        return false;
+    }
     let start = host.len().checked_sub(end.len());
     start.and_then(|start| host.get(start..)).is_some_and(|tail| tail.eq_ignore_ascii_case(end))
 }

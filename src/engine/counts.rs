@@ -1,5 +1,6 @@
 //! Counters that add up: every unit of an input is counted exactly once.
 
+use super::plans::{Plan, Plans};
 use crate::record::Presence;
 use crate::record::Reject;
 use crate::rules::kit::Reason;
@@ -133,17 +134,39 @@ impl VerdictCounts {
     }
 }
 
-/// Uses that a rule could not judge: for each rule, by its place, its few reasons.
+/// Uses that a rule could not judge.
 #[derive(Clone, Debug, Default)]
-pub(super) struct NotEvaluable(Vec<Vec<(Reason, u64)>>);
+pub(super) struct NotEvaluable {
+    /// For each rule, by its place, its few reasons.
+    rules: Vec<Vec<(Reason, u64)>>,
+    /// Uses by the number of their plan, whose rules are not counted above.
+    plans: Vec<u64>,
+}
 
 impl NotEvaluable {
+    /// Counts a use for all the rules that its plan says cannot look.
+    pub(super) fn add_plan(&mut self, plan: &Plan) {
+        match plan.number {
+            Some(number) => self.add_uses(number, 1),
+            None => plan.unlooked.iter().for_each(|(rule, reason)| self.add(*rule, *reason, 1)),
+        }
+    }
+
+    fn add_uses(&mut self, plan: usize, uses: u64) {
+        if self.plans.len() <= plan {
+            self.plans.resize(plan + 1, 0);
+        }
+        if let Some(count) = self.plans.get_mut(plan) {
+            *count += uses;
+        }
+    }
+
     /// Counts uses.
     pub(super) fn add(&mut self, rule: usize, reason: Reason, uses: u64) {
-        if self.0.len() <= rule {
-            self.0.resize_with(rule + 1, Vec::new);
+        if self.rules.len() <= rule {
+            self.rules.resize_with(rule + 1, Vec::new);
         }
-        let Some(reasons) = self.0.get_mut(rule) else { return };
+        let Some(reasons) = self.rules.get_mut(rule) else { return };
         match reasons.iter_mut().find(|(known, _)| known.is(reason)) {
             Some((_, count)) => *count += uses,
             None => reasons.push((reason, uses)),
@@ -151,12 +174,24 @@ impl NotEvaluable {
     }
 
     pub(super) fn merge(&mut self, other: &Self) {
-        other.each(|rule, reason, uses| self.add(rule, reason, uses));
+        other.each_rule(|rule, reason, uses| self.add(rule, reason, uses));
+        other.plans.iter().enumerate().for_each(|(plan, uses)| self.add_uses(plan, *uses));
     }
 
-    /// Every rule with its reasons.
-    pub(super) fn each(&self, mut take: impl FnMut(usize, Reason, u64)) {
-        for (rule, reasons) in self.0.iter().enumerate() {
+    /// The same, rule by rule.
+    pub(super) fn by_rule(&self, plans: &Plans) -> Self {
+        let mut all = Self { rules: self.rules.clone(), plans: Vec::new() };
+        for (number, uses) in self.plans.iter().enumerate().filter(|(_, uses)| **uses > 0) {
+            let plan = plans.numbered(number);
+            let unlooked = plan.iter().flat_map(|plan| &plan.unlooked);
+            unlooked.for_each(|(rule, reason)| all.add(*rule, *reason, *uses));
+        }
+        all
+    }
+
+    /// Every rule with its reasons, but for those that are counted by plan.
+    pub(super) fn each_rule(&self, mut take: impl FnMut(usize, Reason, u64)) {
+        for (rule, reasons) in self.rules.iter().enumerate() {
             for (reason, uses) in reasons {
                 take(rule, *reason, *uses);
             }

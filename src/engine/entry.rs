@@ -7,7 +7,7 @@ use crate::facts::{Context, Facts, Outcome, TokenFacts};
 use crate::keys::KeyId;
 use crate::limits;
 use crate::redact;
-use crate::rules::kit::{Check, Judge};
+use crate::rules::kit::{Check, Evidence, Judge, Reason};
 use crate::token::Token;
 use crate::verify::{Remembered, Signature, Verdict};
 use std::fmt;
@@ -18,8 +18,10 @@ pub(super) struct Entry {
     value: Box<str>,
     at_cut: bool,
     pub(super) facts: TokenFacts,
-    /// What the token-only rules said, where they did not stay quiet: (place of the rule, check).
-    pub(super) checks: Vec<(usize, Check)>,
+    /// The token-only rules that fire, by their places.
+    pub(super) fires: Box<[(usize, Box<Evidence>)]>,
+    /// The token-only rules that cannot look, and why.
+    pub(super) unlooked: Box<[(usize, Reason)]>,
     /// The byte-least source that holds the verifying key.
     pub(super) key_source: Option<String>,
     /// What the search for a key of another authority found, once it was made.
@@ -52,14 +54,15 @@ impl Entry {
     ) -> Self {
         let facts = TokenFacts { token, signature };
         let context = engine.context();
-        let mut checks = Vec::new();
+        let (mut fires, mut unlooked) = (Vec::new(), Vec::new());
         for (at, rule) in engine.rules.iter().enumerate() {
             if !matches!(rule.judge, Judge::Token(_)) {
                 continue;
             }
-            let check = rule.judge_token(&facts, context);
-            if check != Check::Quiet {
-                checks.push((at, check));
+            match rule.judge_token(&facts, context) {
+                Check::Quiet => {}
+                Check::NotEvaluable(reason) => unlooked.push((at, reason)),
+                Check::Fires(evidence) => fires.push((at, evidence)),
             }
         }
         let key_source = key_source(&facts, context);
@@ -69,7 +72,8 @@ impl Entry {
             value: value.into(),
             at_cut,
             facts,
-            checks,
+            fires: fires.into(),
+            unlooked: unlooked.into(),
             key_source,
             foreign_key: OnceLock::new(),
             secret_bytes_min: secret_bytes_min.unwrap_or(usize::MAX),

@@ -4,11 +4,10 @@
 //! between chunks.
 
 use super::entry::Entry;
-use super::pairings::{PairingPlace, Pairings};
+use super::pairings::{Paired, PairingPlace, Pairings};
 use super::tokens::TokenNumber;
 use crate::limits;
 use crate::record::TokenHit;
-use crate::rules::kit::Check;
 use crate::verify::Memo;
 use hashbrown::HashTable;
 use std::cell::Cell;
@@ -39,7 +38,7 @@ struct Slot {
     counted: Option<(u64, TokenNumber)>,
     /// True once other workers find it in the memo, or need not.
     shared: bool,
-    /// What the rules said of the token at the APIs that it was used at.
+    /// What is known of the token at the APIs that it was used at.
     pairings: Pairings,
 }
 
@@ -121,16 +120,21 @@ impl Front {
         self.slots.get(slot)?.entry.as_deref()
     }
 
-    /// What the rules said of a slot's token at an API.
-    pub(super) fn paired(&self, slot: usize, at: PairingPlace) -> Option<&[(usize, Check)]> {
-        self.slots.get(slot)?.pairings.at(at)
+    /// Turns to a slot's token at an API; false if the token was not judged there.
+    pub(super) fn turn_to(&self, slot: usize, at: PairingPlace) -> bool {
+        self.slots.get(slot).is_some_and(|slot| slot.pairings.turn_to(at))
     }
 
-    /// Remembers what the rules said of a slot's token at an API.
-    pub(super) fn pair(&mut self, slot: usize, at: PairingPlace, checks: Vec<(usize, Check)>) {
+    /// Remembers a slot's token at an API, and turns to it.
+    pub(super) fn pair(&mut self, slot: usize, paired: Paired) {
         if let Some(slot) = self.slots.get_mut(slot) {
-            slot.pairings.add(at, checks);
+            slot.pairings.add(paired);
         }
+    }
+
+    /// The slot's token at the API that was turned to.
+    pub(super) fn paired(&self, slot: usize) -> Option<&Paired> {
+        self.slots.get(slot)?.pairings.current()
     }
 
     /// The number of a slot's token in a partial, if it was counted there last.

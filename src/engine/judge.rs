@@ -5,7 +5,7 @@ use super::entry::{self, Entry};
 use super::front::Front;
 use super::names::Names;
 use super::order::{FirstTen, Seen};
-use super::pairings::PairingPlace;
+use super::pairings::Paired;
 use super::partial::{Coverage, CoverageKey, Finding, FindingKey};
 use super::scan::Scanned;
 use super::shared::Shared;
@@ -17,8 +17,8 @@ use crate::findings::finding_id;
 use crate::policy::{ApiMatch, Request, Stage};
 use crate::record::{Presence, Record};
 use crate::redact::Secrets;
-use crate::rules::kit::{Check, Evidence, Severity};
-use crate::rules::{Needs, Rule, Silence};
+use crate::rules::Rule;
+use crate::rules::kit::{Check, Evidence, Reason, Severity};
 use crate::time::UtcMicros;
 use crate::verify::Signature;
 use crate::verify::Verdict;
@@ -55,11 +55,6 @@ impl Engine {
             partial.counts.filtered += 1;
             return;
         }
-        let validation = self.validation(input, record.gateway);
-        self.pair(front, slots, settings, validation);
-        let tokens = Tokens { front, slots };
-        let place = Place::new(partial, scanned, tokens, time, seat, name);
-        self.count_record(record, time, api, &place, partial);
         let authorizes_on = settings.and_then(|settings| settings.authorizes_on.as_deref());
         let shared = Shared {
             record,
@@ -68,16 +63,19 @@ impl Engine {
             outcome: Outcome::of(record.status, record.location),
             gateway,
             api: settings,
-            validation,
+            validation: self.validation(input, record.gateway),
             principal: authorizes_on.and_then(|role| record.role(role)),
             data_tenant: DataTenant::of(self.policy.as_deref(), settings, request, record.data_tenant),
         };
+        self.pair(front, slots, &shared);
+        let tokens = Tokens { front, slots };
+        let place = Place::new(partial, scanned, tokens, time, seat, name);
         if record.tokens.is_empty() {
             shared.observe_tokenless(partial);
-            return;
         }
         let rows_before = rows.occurrences.len();
-        let new = self.judge_uses(&shared, tokens, &place, partial, rows);
+        let (new, not_evaluable) = self.judge_uses(&shared, tokens, &place, partial, rows);
+        self.count_record(record, time, api, not_evaluable, &place, partial);
         if let Some(mine) = rows.occurrences.get_mut(rows_before..)
             && mine.len() > 1
         {
@@ -89,7 +87,7 @@ impl Engine {
     }
 
     /// Judges the uses of a record's tokens. Gives the slots of those that the worker had not counted in this partial
-    /// yet, and their numbers.
+    /// yet, and their numbers; and whether a rule could not look.
     fn judge_uses(
         &self,
         shared: &Shared<'_>,
@@ -97,13 +95,13 @@ impl Engine {
         place: &Place<'_>,
         partial: &mut Partial,
         rows: &mut Rows,
-    ) -> Vec<(usize, TokenNumber)> {
+    ) -> (Vec<(usize, TokenNumber)>, bool) {
         let mut new = Vec::new();
         let mut not_evaluable = false;
-        let mut seen = HashSet::new();
+        let mut seen = (tokens.slots.len() > 1).then(HashSet::new);
         for (slot, entry) in tokens.each() {
             // Two spellings of one token are one use.
-            let repeated = tokens.slots.len() > 1 && !seen.insert(entry.facts.token.fingerprint);
+            let repeated = seen.as_mut().is_some_and(|seen| !seen.insert(entry.facts.token.fingerprint));
             if repeated || (self.filters_tokens && !entry::passes(&self.filters, &entry.facts)) {
                 continue;
             }
@@ -115,18 +113,16 @@ impl Engine {
             if known.is_none() {
                 new.push((slot, token));
             }
-            let paired = tokens.front.paired(slot, PairingPlace::of(&facts.pairing())).unwrap_or_default();
-            let uses = Use { facts: &facts, silence: Silence::at(&facts), entry, paired, token, place };
-            not_evaluable |= self.run_rules(&uses, partial, rows);
+            if let Some(paired) = tokens.front.paired(slot) {
+                let uses = Use { facts: &facts, entry, paired, token, place };
+                not_evaluable |= self.run_rules(&uses, partial, rows);
+            }
         }
-        if not_evaluable {
-            place.coverage(partial).not_evaluable += 1;
-        }
-        new
+        (new, not_evaluable)
     }
 
     /// The verdict at a request; only where the token names no time does it depend on the request's.
-    fn verdict(&self, signature: &Signature, time: Option<JudgedTime>) -> Verdict {
+    pub(super) fn verdict(&self, signature: &Signature, time: Option<JudgedTime>) -> Verdict {
         if signature.by_request {
             self.verifier().verdict_at(signature, time.map(|time| time.at))
         } else {
@@ -157,12 +153,13 @@ impl Engine {
             && (!self.filters_tokens || tokens.each().any(|(_, entry)| entry::passes(filters, &entry.facts)))
     }
 
-    /// Counts a record.
+    /// Counts a record whose tokens were judged.
     fn count_record(
         &self,
         record: &Record<'_>,
         time: Option<JudgedTime>,
         api: Option<ApiMatch<'_>>,
+        not_evaluable: bool,
         place: &Place<'_>,
         partial: &mut Partial,
     ) {
@@ -185,6 +182,7 @@ impl Engine {
         let coverage = place.coverage(partial);
         coverage.records += 1;
         coverage.uncovered += i64::from(uncovered);
+        coverage.not_evaluable += i64::from(not_evaluable);
         match record.presence {
             Presence::Present => coverage.tokens += 1,
             Presence::Masked => coverage.masked += 1,
@@ -245,61 +243,56 @@ impl Engine {
 
     /// Runs every rule on a use; true if one of them could not look.
     fn run_rules(&self, uses: &Use<'_, '_>, partial: &mut Partial, rows: &mut Rows) -> bool {
-        let mut not_evaluable = false;
-        for (at, check) in uses.entry.checks.iter().chain(uses.paired) {
-            if let Some(rule) = self.rules.get(*at) {
-                not_evaluable |= self.settle(*at, rule, check, uses, partial, rows);
-            }
+        let Use { facts, entry, paired, .. } = *uses;
+        for (at, evidence) in entry.fires.iter().chain(&paired.fires) {
+            self.fire(*at, evidence, uses, partial, rows);
         }
-        let lacking = Needs::lacking(uses.facts);
-        for known in &self.use_rules {
-            if uses.silence.covers(known.rule.category) {
-                continue;
-            }
-            // Asked once more where something is missing, for what that is.
-            let check = if known.needs.meet(lacking) {
-                known.rule.judge_use(uses.facts)
+        partial.not_evaluable.add_plan(&paired.plan);
+        let mut not_evaluable = !paired.plan.unlooked.is_empty();
+        let quiet = facts.time.is_some_and(|time| paired.quiet.contains(time.at));
+        let timed = if quiet { &[][..] } else { &paired.plan.timed };
+        for asked in paired.plan.asked.iter().chain(timed) {
+            let Some(known) = self.use_rules.get(*asked) else { continue };
+            let check = if known.needs_time && facts.time.is_none() {
+                Check::NotEvaluable(Reason::NO_TIME)
             } else {
-                (known.check)(uses.facts)
+                (known.check)(facts)
             };
-            if check != Check::Quiet {
-                not_evaluable |= self.settle(known.at, known.rule, &check, uses, partial, rows);
+            match check {
+                Check::Quiet => {}
+                Check::NotEvaluable(reason) => {
+                    partial.not_evaluable.add(known.at, reason, 1);
+                    not_evaluable = true;
+                }
+                Check::Fires(evidence) => self.fire(known.at, &evidence, uses, partial, rows),
             }
         }
         for state in &mut partial.runs {
-            state.observe(uses.facts);
+            state.observe(facts);
         }
         not_evaluable
     }
 
-    /// Books what a rule said; true if it could not look.
-    fn settle(
+    /// Books what a rule found, unless it is silent here or its catalogue entry has no severity for the outcome.
+    fn fire(
         &self,
         at: usize,
-        rule: &'static Rule,
-        check: &Check,
+        evidence: &Evidence,
         uses: &Use<'_, '_>,
         partial: &mut Partial,
         rows: &mut Rows,
-    ) -> bool {
-        match check {
-            Check::Quiet => false,
-            Check::NotEvaluable(_) | Check::Fires(_) if uses.silence.covers(rule.category) => false,
-            Check::NotEvaluable(reason) => {
-                partial.not_evaluable.add(at, *reason, 1);
-                true
-            }
-            Check::Fires(evidence) => {
-                if let Some(severity) = rule.severity(evidence, uses.facts.outcome, uses.facts.time) {
-                    self.fire(at, rule, evidence, severity, uses, partial, rows);
-                }
-                false
-            }
+    ) {
+        let Some(rule) = self.rules.get(at).filter(|rule| !uses.paired.silence().covers(rule.category))
+        else {
+            return;
+        };
+        if let Some(severity) = rule.severity(evidence, uses.facts.outcome, uses.facts.time) {
+            self.book(at, rule, evidence, severity, uses, partial, rows);
         }
     }
 
     #[expect(clippy::too_many_arguments, reason = "the places a finding leaves its marks in")]
-    fn fire(
+    fn book(
         &self,
         rule_at: usize,
         rule: &'static Rule,
@@ -372,11 +365,9 @@ impl Engine {
 #[derive(Clone, Copy)]
 struct Use<'u, 'p> {
     facts: &'u Facts<'u>,
-    /// The families that have nothing to say.
-    silence: Silence,
     entry: &'u Entry,
-    /// What the rules said of the token at the API.
-    paired: &'u [(usize, Check)],
+    /// What is known of the token at the API.
+    paired: &'u Paired,
     token: TokenNumber,
     place: &'u Place<'p>,
 }

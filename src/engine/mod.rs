@@ -18,6 +18,7 @@ mod order;
 mod pairings;
 mod partial;
 mod places;
+mod plans;
 mod problems;
 mod saved;
 mod scan;
@@ -50,13 +51,14 @@ use crate::policy::Validation;
 use crate::record::Format;
 use crate::record::Reject;
 use crate::redact;
-use crate::rules::kit::{Check, Judge};
-use crate::rules::{self, Needs, Rule, Severity};
+use crate::rules::kit::{Check, Judge, Need};
+use crate::rules::{self, Rule, Severity};
 use crate::time::Period;
 use crate::verify::Memo;
 use crate::verify::Verifier;
 use accepts::Accepts;
 use entry::Entry;
+use plans::Plans;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -177,6 +179,8 @@ pub struct Engine {
     /// The rules that look at every use.
     use_rules: Vec<UseRule>,
     accepts: Accepts,
+    /// What is left to do at a use of a token at an API.
+    plans: Plans,
     filters: Filters,
     /// True if a filter names a claim, the kid or the token itself.
     filters_tokens: bool,
@@ -219,13 +223,13 @@ struct UseRule {
     at: usize,
     rule: &'static Rule,
     check: fn(&Facts<'_>) -> Check,
-    needs: Needs,
+    needs_time: bool,
 }
 
 impl UseRule {
     fn new(at: usize, rule: &'static Rule) -> Option<Self> {
-        let Judge::Use(check) = rule.judge else { return None };
-        Some(Self { at, rule, check, needs: Needs::of(rule) })
+        let (Judge::Use(check) | Judge::Timed(_, check)) = rule.judge else { return None };
+        Some(Self { at, rule, check, needs_time: rule.needs.contains(&Need::Time) })
     }
 }
 
@@ -267,6 +271,7 @@ impl Engine {
             api_rules,
             use_rules,
             accepts,
+            plans: Plans::default(),
             filters,
             filters_tokens,
             expects_records,

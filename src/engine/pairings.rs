@@ -1,75 +1,137 @@
 //! A token at an API of the policy: what rules say of both is said once, however many requests follow.
 
 use super::Engine;
+use super::entry::Entry;
 use super::front::Front;
+use super::plans::Plan;
+use super::shared::Shared;
 use crate::facts::Pairing;
-use crate::policy::{ApiSettings, Validation};
-use crate::rules::kit::Check;
+use crate::rules::kit::{Check, Evidence, Rule};
+use crate::rules::{Quiet, Silence};
+use std::cell::Cell;
+use std::sync::Arc;
 
 /// APIs that a token is remembered at; at a further one the first is given up.
-const PAIRINGS_MAX: usize = 4;
+const PAIRINGS_MAX: usize = 8;
 
-/// What the rules said of a token, by API.
+/// What is known of a token, by API.
 #[derive(Default)]
-pub(super) struct Pairings(Vec<Paired>);
+pub(super) struct Pairings {
+    known: Vec<Paired>,
+    /// The one of the record that is judged.
+    current: Cell<usize>,
+}
 
-struct Paired {
+/// What is known of a token at an API.
+pub(super) struct Paired {
     at: PairingPlace,
-    /// Where they did not stay quiet: (place of the rule, check).
-    checks: Vec<(usize, Check)>,
+    /// Rules of token and API that fire at every use, by their places.
+    pub(super) fires: Box<[(usize, Box<Evidence>)]>,
+    /// What is left to do at a use.
+    pub(super) plan: Arc<Plan>,
+    /// When the plan's timed rules say nothing.
+    pub(super) quiet: Quiet,
 }
 
 /// An API and what its gateway enforces, by their places in memory: the engine keeps its policy as long as a front that
-/// belongs to it is used.
+/// belongs to it is used. A forgery that was refused is another matter than one that was not.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct PairingPlace {
     api: usize,
     validation: usize,
+    silence: Silence,
 }
 
 impl PairingPlace {
-    pub(super) fn of(pairing: &Pairing<'_>) -> Self {
+    fn of(pairing: &Pairing<'_>, silence: Silence) -> Self {
         Self {
             api: pairing.api.map_or(0, |api| std::ptr::from_ref(api).addr()),
             validation: std::ptr::from_ref(pairing.validation).addr(),
+            silence,
         }
+    }
+}
+
+impl Paired {
+    /// The families that have nothing to say here.
+    pub(super) fn silence(&self) -> Silence {
+        self.at.silence
     }
 }
 
 impl Pairings {
-    /// What was said at an API, if the token was judged there.
-    pub(super) fn at(&self, at: PairingPlace) -> Option<&[(usize, Check)]> {
-        Some(&self.0.iter().find(|paired| paired.at == at)?.checks)
+    /// Makes the pairing at an API the current one; false if the token was not judged there.
+    pub(super) fn turn_to(&self, at: PairingPlace) -> bool {
+        if self.current().is_some_and(|paired| paired.at == at) {
+            return true;
+        }
+        let found = self.known.iter().position(|paired| paired.at == at);
+        found.inspect(|at| self.current.set(*at)).is_some()
     }
 
-    /// Remembers what was said at an API.
-    pub(super) fn add(&mut self, at: PairingPlace, checks: Vec<(usize, Check)>) {
-        if self.0.len() == PAIRINGS_MAX {
-            self.0.remove(0);
+    /// Remembers a pairing, which becomes the current one.
+    pub(super) fn add(&mut self, paired: Paired) {
+        if self.known.len() == PAIRINGS_MAX {
+            self.known.remove(0);
         }
-        self.0.push(Paired { at, checks });
+        self.current.set(self.known.len());
+        self.known.push(paired);
+    }
+
+    /// The pairing that was turned to or added last.
+    pub(super) fn current(&self) -> Option<&Paired> {
+        self.known.get(self.current.get())
     }
 }
 
 impl Engine {
-    /// Judges tokens at an API that they were not judged at before.
-    pub(super) fn pair(
-        &self,
-        front: &mut Front,
-        slots: &[usize],
-        api: Option<&ApiSettings>,
-        validation: &Validation,
-    ) {
+    /// Turns to the pairings of a record's tokens with its API; tokens are judged there if they were not before.
+    pub(super) fn pair(&self, front: &mut Front, slots: &[usize], shared: &Shared<'_>) {
         for slot in slots {
-            let Some(token) = front.entry(*slot).map(|entry| &entry.facts) else { continue };
-            let pairing = Pairing { token, api, validation, context: self.context() };
-            let at = PairingPlace::of(&pairing);
-            if front.paired(*slot, at).is_some() {
+            let Some(entry) = front.entry(*slot) else { continue };
+            let verdict = self.verdict(&entry.facts.signature, shared.time);
+            let silence = Silence::of(shared.api, verdict, shared.outcome);
+            let pairing = Pairing {
+                token: &entry.facts,
+                api: shared.api,
+                validation: shared.validation,
+                context: self.context(),
+            };
+            let at = PairingPlace::of(&pairing, silence);
+            if !front.turn_to(*slot, at) {
+                let paired = self.paired(at, entry, &pairing);
+                front.pair(*slot, paired);
+            }
+        }
+    }
+
+    fn paired(&self, at: PairingPlace, entry: &Entry, pairing: &Pairing<'_>) -> Paired {
+        let speaks = |rule: &Rule| !at.silence.covers(rule.category);
+        let of_token =
+            entry.unlooked.iter().filter(|(at, _)| self.rules.get(*at).is_some_and(|rule| speaks(rule)));
+        let mut plan = Plan { unlooked: of_token.copied().collect(), ..Plan::default() };
+        let mut fires = Vec::new();
+        for (at, rule) in self.api_rules.iter().filter(|(_, rule)| speaks(rule)) {
+            match rule.judge_pairing(pairing) {
+                Check::Quiet => {}
+                Check::NotEvaluable(reason) => plan.unlooked.push((*at, reason)),
+                Check::Fires(evidence) => fires.push((*at, evidence)),
+            }
+        }
+        let mut quiet = Quiet::ALWAYS;
+        for (place, known) in self.use_rules.iter().enumerate().filter(|(_, known)| speaks(known.rule)) {
+            if let Some(reason) = known.rule.lacking(pairing) {
+                plan.unlooked.push((known.at, reason));
                 continue;
             }
-            let checks = self.api_rules.iter().map(|(at, rule)| (*at, rule.judge_pairing(&pairing)));
-            let checks = checks.filter(|(_, check)| *check != Check::Quiet).collect();
-            front.pair(*slot, at, checks);
+            let its = known.rule.quiet(pairing);
+            if its.is_never() {
+                plan.asked.push(place);
+            } else {
+                plan.timed.push(place);
+                quiet = quiet.and(its);
+            }
         }
+        Paired { at, fires: fires.into(), plan: self.plans.of(plan), quiet }
     }
 }

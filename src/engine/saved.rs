@@ -79,7 +79,8 @@ impl Engine {
         let mut not_evaluable = Vec::new();
         partial
             .not_evaluable
-            .each(|rule, reason, uses| not_evaluable.push((rule, reason.0.to_owned(), uses)));
+            .by_rule(&self.plans)
+            .each_rule(|rule, reason, uses| not_evaluable.push((rule, reason.0.to_owned(), uses)));
         let saved = Saved {
             version: VERSION,
             rules: self.rule_ids(),

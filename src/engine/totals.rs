@@ -95,7 +95,7 @@ impl Totals {
             accepts: accepts(engine, partial),
             ..Self::default()
         };
-        partial.not_evaluable.each(|rule, reason, uses| {
+        partial.not_evaluable.by_rule(&engine.plans).each_rule(|rule, reason, uses| {
             if let Some(rule) = engine.rules.get(rule) {
                 let reasons = totals.not_evaluable.entry(rule.id).or_default();
                 *reasons.entry(reason.0.to_owned()).or_default() += uses;

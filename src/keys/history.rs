@@ -271,17 +271,28 @@ impl KeyHistory {
         self.covers_between(authority, at, at)
     }
 
+    /// The instants, from the first to the last, that are covered by one of the captures that cover this one.
+    pub fn covered_around(&self, authority: &Authority, at: UtcMicros) -> Option<(UtcMicros, UtcMicros)> {
+        let reach = limits::COVERAGE_DAYS * DAY;
+        let capture = self.capture_between(authority, at.plus(-reach), at.plus(reach))?;
+        Some((capture.time.end.plus(-reach), capture.time.start.plus(reach)))
+    }
+
     /// True if a complete capture of a serving source lies between seven days before one instant and seven days after
     /// another.
     pub fn covers_between(&self, authority: &Authority, first: UtcMicros, last: UtcMicros) -> bool {
         let reach = limits::COVERAGE_DAYS * DAY;
-        let (from, to) = (first.plus(-reach), last.plus(reach));
-        authority.sources.iter().filter_map(|id| self.sources.get(wide(id.0))).any(|source| {
+        self.capture_between(authority, first.plus(-reach), last.plus(reach)).is_some()
+    }
+
+    /// A complete capture of a serving source that begins and ends between two instants.
+    fn capture_between(&self, authority: &Authority, from: UtcMicros, to: UtcMicros) -> Option<&Sighting> {
+        authority.sources.iter().filter_map(|id| self.sources.get(wide(id.0))).find_map(|source| {
             let at = source.captures.partition_point(|capture| capture.time.start < from);
             let near = source.captures.get(at..).unwrap_or_default();
             near.iter()
                 .take_while(|capture| capture.time.start <= to)
-                .any(|capture| capture.complete && capture.time.end <= to)
+                .find(|capture| capture.complete && capture.time.end <= to)
         })
     }
 

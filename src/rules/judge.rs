@@ -1,6 +1,6 @@
 //! When a rule speaks: what it needs, where it is silent, and how severe its finding is.
 
-use super::kit::{Category, Check, Evidence, Judge, Need, Reason, Rule, Severity, Statement};
+use super::kit::{Category, Check, Evidence, Judge, Need, Quiet, Reason, Rule, Severity, Statement};
 use crate::facts::{Context, Facts, JudgedTime, Outcome, Pairing, TokenFacts};
 use crate::policy::{ApiSettings, Auth, Policy};
 use crate::record::TimeIs;
@@ -42,53 +42,23 @@ fn missing_input(need: Need, context: Context<'_>) -> Option<&'static str> {
 /// rules on public routes (rules.md 2.10), and all but form, signature and behaviour rules on a forgery that was
 /// refused (rules.md 1.3 and 2.11).
 pub fn silenced(rule: &Rule, facts: &Facts<'_>) -> bool {
-    Silence::at(facts).covers(rule.category)
-}
-
-/// Needs that a use may not meet, a bit each: asked once a use, and not once a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Needs(u8);
-
-impl Needs {
-    const OF_USES: [Need; 5] = [Need::Claims, Need::Header, Need::Time, Need::Audiences, Need::AuthorizesOn];
-
-    /// The needs of a rule, among those that a use may not meet.
-    pub fn of(rule: &Rule) -> Self {
-        Self::among(|need| rule.needs.contains(&need))
-    }
-
-    /// What a use does not give.
-    pub fn lacking(facts: &Facts<'_>) -> Self {
-        Self::among(|need| {
-            lacking_in_token(need, facts.token).or_else(|| lacking_in_use(need, facts)).is_some()
-        })
-    }
-
-    /// True if one need is in both.
-    pub fn meet(self, other: Self) -> bool {
-        self.0 & other.0 != 0
-    }
-
-    fn among(holds: impl Fn(Need) -> bool) -> Self {
-        let bit = |(at, need): (usize, Need)| u8::from(holds(need)) << at;
-        Self(Self::OF_USES.into_iter().enumerate().map(bit).sum())
-    }
+    Silence::of(facts.api, facts.verdict, facts.outcome).covers(rule.category)
 }
 
 /// Families that have nothing to say about a use; see [`silenced`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Silence {
     public: bool,
     refused: bool,
 }
 
 impl Silence {
-    /// What is silent at a use.
-    pub fn at(facts: &Facts<'_>) -> Self {
-        let forgery = matches!(facts.verdict, Verdict::Invalid | Verdict::Unsigned);
+    /// What is silent at a use of a token at an API.
+    pub fn of(api: Option<&ApiSettings>, verdict: Verdict, outcome: Outcome) -> Self {
+        let forgery = matches!(verdict, Verdict::Invalid | Verdict::Unsigned);
         Self {
-            public: facts.api.is_some_and(|api| api.auth == Auth::None),
-            refused: forgery && facts.outcome == Outcome::DeniedAuthn,
+            public: api.is_some_and(|api| api.auth == Auth::None),
+            refused: forgery && outcome == Outcome::DeniedAuthn,
         }
     }
 
@@ -117,12 +87,26 @@ impl Rule {
     /// requests with both that [`silenced`] lets through.
     pub fn judge_pairing(&self, pairing: &Pairing<'_>) -> Check {
         let Judge::Api(check) = self.judge else { return Check::Quiet };
+        match self.lacking(pairing) {
+            Some(reason) => Check::NotEvaluable(reason),
+            None => check(pairing),
+        }
+    }
+
+    /// What a rule needs that a token or the matched entry of the policy does not give, whatever the request is.
+    pub fn lacking(&self, pairing: &Pairing<'_>) -> Option<Reason> {
         let lacking = |need: &Need| {
             lacking_in_token(*need, pairing.token).or_else(|| lacking_in_policy(*need, pairing.api))
         };
-        match self.needs.iter().find_map(lacking) {
-            Some(reason) => Check::NotEvaluable(reason),
-            None => check(pairing),
+        self.needs.iter().find_map(lacking)
+    }
+
+    /// When a rule of [`Judge::Timed`] says nothing about a token at an API, if it has all that it needs of them
+    /// ([`Self::lacking`]); never known of every other rule.
+    pub fn quiet(&self, pairing: &Pairing<'_>) -> Quiet {
+        match self.judge {
+            Judge::Timed(quiet, _) => quiet(pairing),
+            _ => Quiet::NEVER,
         }
     }
 
@@ -137,11 +121,10 @@ impl Rule {
                 return self.judge_token(facts.token, facts.context);
             }
             Judge::Api(_) => return self.judge_pairing(&facts.pairing()),
-            Judge::Use(check) => check,
+            Judge::Use(check) | Judge::Timed(_, check) => check,
         };
-        let lacking =
-            |need: &Need| lacking_in_token(*need, facts.token).or_else(|| lacking_in_use(*need, facts));
-        match self.needs.iter().find_map(lacking) {
+        let timeless = || facts.time.is_none() && self.needs.contains(&Need::Time);
+        match self.lacking(&facts.pairing()).or_else(|| timeless().then_some(Reason::NO_TIME)) {
             Some(reason) => Check::NotEvaluable(reason),
             None => check(facts),
         }
@@ -180,14 +163,6 @@ fn lacking_in_token(need: Need, token: &TokenFacts) -> Option<Reason> {
             (unsigned_form || token.header().is_none()).then_some(Reason::NO_HEADER)
         }
         _ => None,
-    }
-}
-
-/// What of a need the record or its policy entry does not give.
-fn lacking_in_use(need: Need, facts: &Facts<'_>) -> Option<Reason> {
-    match need {
-        Need::Time => facts.time.is_none().then_some(Reason::NO_TIME),
-        _ => lacking_in_policy(need, facts.api),
     }
 }
 

@@ -4,6 +4,7 @@ use crate::facts::{Answer, Context, Facts, Outcome, Pairing, TokenFacts};
 use crate::keys::KeyHistory;
 use serde_json::Value;
 
+pub use super::quiet::Quiet;
 pub use super::reason::Reason;
 
 /// Families of the catalogue (rules.md section 2).
@@ -340,6 +341,9 @@ pub enum Judge {
     Api(fn(&Pairing<'_>) -> Check),
     /// A use of a token: runs once a request.
     Use(fn(&Facts<'_>) -> Check),
+    /// A use of a token, about which the rule says nothing at most times: the first function tells when, once for token and
+    /// API, the second runs at the other requests.
+    Timed(fn(&Pairing<'_>) -> Quiet, fn(&Facts<'_>) -> Check),
     /// Many uses: observes, merges, concludes.
     Run(&'static dyn super::run::RunRule),
     /// The key history alone, whatever the log holds: runs once a run, and speaks about subjects.
@@ -395,7 +399,7 @@ macro_rules! rule {
         references: [$($reference:literal),+ $(,)?],
         needs: [$($need:ident),* $(,)?],
         $(cause: [$($cause:ident),+ $(,)?],)?
-        judge: $kind:ident($judge:expr) $(,)?
+        judge: $kind:ident($($judge:expr),+) $(,)?
     ) => {
         $(#[doc = $doc])+
         pub(crate) static RULE: $crate::rules::kit::Rule = $crate::rules::kit::Rule {
@@ -408,7 +412,7 @@ macro_rules! rule {
             references: &[$($reference),+],
             needs: &[$($crate::rules::kit::Need::$need),*],
             cause: rule!(@cause $($($cause),+)?),
-            judge: $crate::rules::kit::Judge::$kind($judge),
+            judge: $crate::rules::kit::Judge::$kind($($judge),+),
         };
     };
     (@cause) => { $crate::rules::kit::CLIENT_AND_TENANT };

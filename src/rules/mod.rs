@@ -9,13 +9,15 @@ mod authorization;
 mod behaviour;
 mod form;
 mod judge;
+mod quiet;
 mod reason;
 mod signature;
 mod tenant;
 mod time;
 
-pub use judge::{Needs, Silence, missing, silenced};
+pub use judge::{Silence, missing, silenced};
 pub use kit::{Category, Confidence, Lane, Rule, Severity};
+pub use quiet::Quiet;
 
 /// Every rule, by family and then by file name. Made by `build.rs` from the files.
 pub static RULES: &[&Rule] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));

@@ -12,9 +12,10 @@ use std::path::{Path, PathBuf};
 use tokentrail::facts::{Context, DataTenant, Facts, JudgedTime, Outcome, Position, TokenFacts, Tokenless};
 use tokentrail::keys::{Archive, KeyHistory};
 use tokentrail::policy::{self, ApiSettings, Policy, Request, Validation};
-use tokentrail::record::{Record, TokenHit};
+use tokentrail::record::{Record, TimeIs, TokenHit};
 use tokentrail::rules::kit::{Check, Evidence, Judge};
 use tokentrail::rules::{self, RULES, Rule};
+use tokentrail::time::{DAY, HOUR, SECOND, UtcMicros};
 use tokentrail::token::Token;
 use tokentrail::verify::{Verifier, VerifyItem};
 
@@ -360,6 +361,7 @@ fn say(rule: &Rule, facts: &Facts<'_>) -> Said {
         said.confidence = Some(rule.confidence.name());
         said.evidence = statement.evidence.fact("subject", statement.subject);
     }
+    assert_quiet_when_it_says_so(rule, facts);
     match rule.judge_use(facts) {
         Check::Quiet => {}
         Check::NotEvaluable(reason) => {
@@ -377,6 +379,28 @@ fn say(rule: &Rule, facts: &Facts<'_>) -> Said {
         }
     }
     said
+}
+
+/// Whatever time the request had: a rule says nothing when it says beforehand that it will not.
+fn assert_quiet_when_it_says_so(rule: &Rule, facts: &Facts<'_>) {
+    let pairing = facts.pairing();
+    if rule.lacking(&pairing).is_some() {
+        return;
+    }
+    let quiet = rule.quiet(&pairing);
+    let claims = facts.token.claims();
+    let dates = claims.into_iter().flat_map(|claims| [claims.iat, claims.nbf, claims.exp]).flatten();
+    let now = facts.time.map(|time| time.at);
+    let skew = facts.validation.skew();
+    for at in dates.map(UtcMicros::from_seconds).chain(now) {
+        let shifts =
+            [0, skew, -skew, HOUR, -HOUR, DAY, 2 * DAY, 6 * DAY, 8 * DAY, -8 * DAY, 400 * DAY, -400 * DAY];
+        for at in shifts.into_iter().flat_map(|shift| [-SECOND, -1, 0, 1].map(|more| at.plus(shift + more))) {
+            let time = Some(JudgedTime { at, is: TimeIs::Start });
+            let said = rule.judge_use(&Facts { time, ..*facts });
+            assert!(!quiet.contains(at) || said == Check::Quiet, "{} at {at}: {said:?}", rule.id);
+        }
+    }
 }
 
 fn data_tenant<'a>(

@@ -94,13 +94,19 @@ fn texts<'c>(claims: &'c Claims<'_>, name: &str) -> impl Iterator<Item = &'c str
 /// True for a principal that cannot move to somebody else: an id of the identity, with its tenant or alone, or the
 /// client.
 fn is_stable(principal: &str, claims: &Claims) -> bool {
-    let ids: Vec<&str> = [claims.oid.as_deref(), claims.sub].into_iter().flatten().collect();
-    let clients = [claims.client_id.as_deref(), claims.text("azp"), claims.text("appid")];
-    if ids.iter().copied().chain(clients.into_iter().flatten()).any(|id| same_id(principal, id)) {
+    let ids = [claims.oid.as_deref(), claims.sub];
+    let is_id = |id: Option<&str>| id.is_some_and(|id| same_id(principal, id));
+    if ids.into_iter().any(is_id) || is_id(claims.client_id.as_deref()) {
         return true;
     }
-    let Some(tenant) = claims.tenant() else { return false };
-    ids.iter().any(|id| is_compound(principal, tenant, id) || is_compound(principal, id, tenant))
+    let Some(tenant) = claims.tenant() else { return is_client(principal, claims) };
+    let with_tenant = |id: &str| is_compound(principal, tenant, id) || is_compound(principal, id, tenant);
+    ids.into_iter().flatten().any(with_tenant) || is_client(principal, claims)
+}
+
+/// True if the principal is a client that a token names beside the one that counts.
+fn is_client(principal: &str, claims: &Claims) -> bool {
+    ["azp", "appid"].into_iter().filter_map(|name| claims.text(name)).any(|id| same_id(principal, id))
 }
 
 /// True if the principal is two ids joined by one of the separators.
@@ -113,7 +119,9 @@ fn is_compound(principal: &str, first: &str, second: &str) -> bool {
 
 /// Ids are compared letter for letter, GUIDs in any letter case.
 fn same_id(text: &str, id: &str) -> bool {
-    !id.is_empty() && (text == id || (entra::is_guid(id) && text.eq_ignore_ascii_case(id)))
+    !id.is_empty()
+        && text.len() == id.len()
+        && (text == id || (text.eq_ignore_ascii_case(id) && entra::is_guid(id)))
 }
 
 /// A value as it is compared (rules.md 1.4): trimmed, GUIDs in lower case, addresses composed and in lower case.

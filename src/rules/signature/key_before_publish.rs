@@ -1,9 +1,9 @@
 //! `key-before-publish`
 
 use super::VerifyingKey;
-use crate::facts::Facts;
+use crate::facts::{Facts, Pairing};
 use crate::keys::Presence;
-use crate::rules::kit::{Check, Evidence, Reason, rule};
+use crate::rules::kit::{Check, Evidence, Quiet, Reason, rule};
 use crate::time::UtcMicros;
 
 rule! {
@@ -21,7 +21,20 @@ rule! {
         "https://learn.microsoft.com/entra/identity-platform/signing-key-rollover", "CWE-347", "ATT&CK T1606",
     ],
     needs: [Claims, Keys, Time],
-    judge: Use(check),
+    judge: Timed(quiet, check),
+}
+
+fn quiet(pairing: &Pairing<'_>) -> Quiet {
+    let iat = pairing.token.claims().and_then(|claims| claims.iat).map(UtcMicros::from_seconds);
+    let (Ok(key), Some(iat)) = (VerifyingKey::of(pairing.token, pairing.context), iat) else {
+        return Quiet::NEVER;
+    };
+    Quiet::always_if(!is_doubtful(key.keys.presence(key.id, key.authority, iat)))
+}
+
+/// True if a token that was issued then may have been issued before its key was published.
+fn is_doubtful(at_issue: Presence) -> bool {
+    matches!(at_issue, Presence::AbsentBefore | Presence::NoCoverage)
 }
 
 fn check(facts: &Facts<'_>) -> Check {
@@ -35,7 +48,7 @@ fn check(facts: &Facts<'_>) -> Check {
     };
     let iat = UtcMicros::from_seconds(iat);
     let at_issue = key.keys.presence(key.id, key.authority, iat);
-    if !matches!(at_issue, Presence::AbsentBefore | Presence::NoCoverage) {
+    if !is_doubtful(at_issue) {
         return Check::Quiet;
     }
     let at_use = key.keys.standing(key.id, key.authority, time.at);

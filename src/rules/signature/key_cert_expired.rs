@@ -1,8 +1,8 @@
 //! `key-cert-expired`
 
 use super::VerifyingKey;
-use crate::facts::Facts;
-use crate::rules::kit::{Check, Evidence, Reason, rule};
+use crate::facts::{Facts, Pairing};
+use crate::rules::kit::{Check, Evidence, Quiet, Reason, rule};
 use crate::time::UtcMicros;
 
 rule! {
@@ -18,7 +18,21 @@ rule! {
     "key-cert-expired", Signature, "H/M", Attack, Proven,
     references: ["RFC 7517 section 4.7", "CWE-324", "CWE-298", "ATT&CK T1606"],
     needs: [Keys],
-    judge: Use(check),
+    judge: Timed(quiet, check),
+}
+
+fn quiet(pairing: &Pairing<'_>) -> Quiet {
+    let Ok(key) = VerifyingKey::of(pairing.token, pairing.context) else { return Quiet::NEVER };
+    let iat = pairing.token.claims().and_then(|claims| claims.iat).map(UtcMicros::from_seconds);
+    match not_after(&key) {
+        Some(not_after) if iat.is_none_or(|iat| iat <= not_after) => Quiet::until(not_after),
+        _ => Quiet::NEVER,
+    }
+}
+
+/// The end of the key's certificate. Of several the latest decides.
+fn not_after(key: &VerifyingKey<'_>) -> Option<UtcMicros> {
+    key.key().certificates.iter().filter_map(|certificate| certificate.not_after).max()
 }
 
 fn check(facts: &Facts<'_>) -> Check {
@@ -26,9 +40,7 @@ fn check(facts: &Facts<'_>) -> Check {
         Ok(key) => key,
         Err(check) => return check,
     };
-    // Of several certificates the latest decides.
-    let Some(not_after) = key.key().certificates.iter().filter_map(|certificate| certificate.not_after).max()
-    else {
+    let Some(not_after) = not_after(&key) else {
         return Check::NotEvaluable(Reason::NO_CERTIFICATE);
     };
     let iat = facts.token.claims().and_then(|claims| claims.iat).map(UtcMicros::from_seconds);

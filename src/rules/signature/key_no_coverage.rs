@@ -1,9 +1,10 @@
 //! `key-no-coverage`
 
-use crate::facts::Facts;
+use crate::facts::{Facts, Pairing};
 use crate::limits;
-use crate::rules::kit::{Check, Evidence, Reason, rule};
+use crate::rules::kit::{Check, Evidence, Quiet, Reason, rule};
 use crate::time::UtcMicros;
+use crate::token::Claims;
 
 rule! {
     /// The archive holds no capture of the issuer's keys from around the time of the token.
@@ -18,7 +19,22 @@ rule! {
     "key-no-coverage", Signature, "I/I", BlindSpot, Proven,
     references: ["https://learn.microsoft.com/entra/identity-platform/signing-key-rollover"],
     needs: [Claims, Keys],
-    judge: Use(check),
+    judge: Timed(quiet, check),
+}
+
+fn quiet(pairing: &Pairing<'_>) -> Quiet {
+    let authority = pairing.token.signature.authority.as_deref();
+    let issued = pairing.token.claims().and_then(issued);
+    match (pairing.context.keys, authority, issued) {
+        // A capture near the issue is near every later use too.
+        (Some(keys), Some(authority), Some(issued)) if keys.covers(authority, issued) => Quiet::from(issued),
+        _ => Quiet::NEVER,
+    }
+}
+
+/// When a token was issued, as near as it tells.
+fn issued(claims: &Claims<'_>) -> Option<UtcMicros> {
+    claims.iat.or(claims.nbf).map(UtcMicros::from_seconds)
 }
 
 fn check(facts: &Facts<'_>) -> Check {
@@ -26,7 +42,7 @@ fn check(facts: &Facts<'_>) -> Check {
         return Check::NotEvaluable(Reason::NO_CLAIMS);
     };
     let Some(iss) = claims.iss else { return Check::NotEvaluable(Reason::CLAIM_ABSENT) };
-    let issued = claims.iat.or(claims.nbf).map(UtcMicros::from_seconds);
+    let issued = issued(claims);
     let used = facts.time.map(|time| time.at);
     // Where one of the two is missing the other stands for both.
     let Some((first, last)) = issued.or(used).zip(used.or(issued)) else {

@@ -1,9 +1,9 @@
 //! `key-retired-at-use`
 
 use super::VerifyingKey;
-use crate::facts::Facts;
+use crate::facts::{Facts, Pairing};
 use crate::keys::Presence;
-use crate::rules::kit::{Check, Evidence, Reason, rule};
+use crate::rules::kit::{Check, Evidence, Quiet, Reason, rule};
 use crate::time::{DAY, HOUR, UtcMicros};
 
 rule! {
@@ -23,7 +23,17 @@ rule! {
         "ATT&CK T1550.001",
     ],
     needs: [Claims, Keys, Time],
-    judge: Use(check),
+    judge: Timed(quiet, check),
+}
+
+fn quiet(pairing: &Pairing<'_>) -> Quiet {
+    let Ok(key) = VerifyingKey::of(pairing.token, pairing.context) else { return Quiet::NEVER };
+    if let Some(retired_at) = key.keys.retired_at(key.id, key.authority) {
+        return Quiet::until(retired_at.plus(DAY));
+    }
+    let iat = pairing.token.claims().and_then(|claims| claims.iat).map(UtcMicros::from_seconds);
+    let covered = iat.and_then(|iat| key.keys.covered_around(key.authority, iat));
+    covered.map_or(Quiet::NEVER, |(first, last)| Quiet::from(first).and(Quiet::until(last)))
 }
 
 fn check(facts: &Facts<'_>) -> Check {

@@ -2,9 +2,10 @@
 
 use super::stamped;
 use crate::codec::json::Value;
-use crate::facts::Facts;
-use crate::rules::kit::{Check, Evidence, Reason, rule};
+use crate::facts::{Facts, Pairing};
+use crate::rules::kit::{Check, Evidence, Quiet, Reason, rule};
 use crate::time::{SECOND, UtcMicros};
+use crate::token::Claims;
 
 rule! {
     /// The user signed in longer ago than the API allows.
@@ -22,18 +23,28 @@ rule! {
         "RFC 9068 section 2.2.1", "CWE-613",
     ],
     needs: [Claims, Time, MaxAuthAge],
-    judge: Use(check),
+    judge: Timed(quiet, check),
+}
+
+fn quiet(pairing: &Pairing<'_>) -> Quiet {
+    let most = pairing.api.and_then(|api| api.max_auth_age);
+    let signed_in = pairing.token.claims().and_then(signed_in);
+    signed_in.zip(most).map_or(Quiet::NEVER, |(at, most)| Quiet::until(at.plus(most.saturating_mul(SECOND))))
+}
+
+/// When the user signed in.
+fn signed_in(claims: &Claims<'_>) -> Option<UtcMicros> {
+    match claims.member("auth_time") {
+        Some(Value::Number(number)) => number.seconds().map(UtcMicros::from_seconds),
+        _ => None,
+    }
 }
 
 fn check(facts: &Facts<'_>) -> Check {
     let Some(api) = facts.api else { return Check::NotEvaluable(Reason::NO_API) };
     let Some(most) = api.max_auth_age else { return Check::NotEvaluable(Reason::NOT_STATED) };
     let Some(time) = facts.time else { return Check::NotEvaluable(Reason::NO_TIME) };
-    let signed_in = match facts.token.claims().and_then(|claims| claims.member("auth_time")) {
-        Some(Value::Number(number)) => number.seconds(),
-        _ => None,
-    };
-    let Some(signed_in) = signed_in.map(UtcMicros::from_seconds) else {
+    let Some(signed_in) = facts.token.claims().and_then(signed_in) else {
         return Check::NotEvaluable(Reason::CLAIM_ABSENT);
     };
     let age = time.at.0.saturating_sub(signed_in.0);

@@ -1,8 +1,8 @@
 //! `expired-in-skew`
 
 use super::{band, stamped};
-use crate::facts::{Answer, Facts, Validator};
-use crate::rules::kit::{Check, Evidence, Reason, rule};
+use crate::facts::{Answer, Facts, Pairing, Validator};
+use crate::rules::kit::{Check, Evidence, Quiet, Reason, rule};
 use crate::time::{SECOND, UtcMicros};
 
 rule! {
@@ -17,7 +17,12 @@ rule! {
     "expired-in-skew", Time, "I/-", Overreach, Strong,
     references: ["RFC 7519 section 4.1.4"],
     needs: [Claims, Time],
-    judge: Use(check),
+    judge: Timed(quiet, check),
+}
+
+fn quiet(pairing: &Pairing<'_>) -> Quiet {
+    let exp = pairing.token.claims().and_then(|claims| claims.exp);
+    exp.map_or(Quiet::NEVER, |exp| Quiet::until(UtcMicros::from_seconds(exp)))
 }
 
 fn check(facts: &Facts<'_>) -> Check {

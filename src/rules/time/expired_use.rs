@@ -1,9 +1,9 @@
 //! `expired-use`
 
 use super::{band, stamped};
-use crate::facts::{Answer, Facts, Validator};
+use crate::facts::{Answer, Facts, Pairing, Validator};
 use crate::policy::Preset;
-use crate::rules::kit::{Cells, Check, Evidence, Reason, rule};
+use crate::rules::kit::{Cells, Check, Evidence, Quiet, Reason, rule};
 use crate::time::{HOUR, SECOND, UtcMicros};
 
 rule! {
@@ -25,7 +25,13 @@ rule! {
         "CWE-613", "CWE-672", "ATT&CK T1550.001",
     ],
     needs: [Claims, Time],
-    judge: Use(check),
+    judge: Timed(quiet, check),
+}
+
+fn quiet(pairing: &Pairing<'_>) -> Quiet {
+    let exp = pairing.token.claims().and_then(|claims| claims.exp).map(UtcMicros::from_seconds);
+    // Presets differ at the boundary.
+    exp.map_or(Quiet::NEVER, |exp| Quiet::until(exp.plus(pairing.validation.skew()).plus(-1)))
 }
 
 fn check(facts: &Facts<'_>) -> Check {

@@ -1,8 +1,8 @@
 //! `iat-future`
 
 use super::early;
-use crate::facts::Facts;
-use crate::rules::kit::{Check, Evidence, Reason, rule};
+use crate::facts::{Facts, Pairing};
+use crate::rules::kit::{Check, Evidence, Quiet, Reason, rule};
 use crate::time::UtcMicros;
 
 rule! {
@@ -21,7 +21,12 @@ rule! {
         "CWE-345", "ATT&CK T1606",
     ],
     needs: [Claims, Time],
-    judge: Use(check),
+    judge: Timed(quiet, check),
+}
+
+fn quiet(pairing: &Pairing<'_>) -> Quiet {
+    let iat = pairing.token.claims().and_then(|claims| claims.iat);
+    iat.map_or(Quiet::NEVER, |iat| Quiet::from(UtcMicros::from_seconds(iat).plus(-pairing.validation.skew())))
 }
 
 fn check(facts: &Facts<'_>) -> Check {

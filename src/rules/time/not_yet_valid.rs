@@ -1,9 +1,9 @@
 //! `not-yet-valid`
 
 use super::early;
-use crate::facts::{Facts, Validator};
+use crate::facts::{Facts, Pairing, Validator};
 use crate::policy::Preset;
-use crate::rules::kit::{Check, Evidence, Reason, rule};
+use crate::rules::kit::{Check, Evidence, Quiet, Reason, rule};
 use crate::time::UtcMicros;
 
 rule! {
@@ -21,7 +21,12 @@ rule! {
         "CWE-345", "ATT&CK T1606",
     ],
     needs: [Claims, Time],
-    judge: Use(check),
+    judge: Timed(quiet, check),
+}
+
+fn quiet(pairing: &Pairing<'_>) -> Quiet {
+    let nbf = pairing.token.claims().and_then(|claims| claims.nbf);
+    nbf.map_or(Quiet::NEVER, |nbf| Quiet::from(UtcMicros::from_seconds(nbf).plus(-pairing.validation.skew())))
 }
 
 fn check(facts: &Facts<'_>) -> Check {
