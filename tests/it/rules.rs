@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use crate::case_record::RecordSpec;
-use crate::mint::{self, CaptureSpec, TokenSpec};
+use crate::mint::{self, CaptureSpec, TokenSpec, merge, remove};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -437,25 +437,4 @@ fn differences(case: &Case, said: &Said) -> impl Iterator<Item = String> {
         }
     }
     found.into_iter()
-}
-
-/// Removes a dotted name.
-fn remove(table: &mut toml::Table, path: &str) {
-    match path.split_once('.') {
-        None => assert!(table.remove(path).is_some(), "{path} is not in the good one"),
-        Some((first, rest)) => match table.get_mut(first) {
-            Some(toml::Value::Table(inner)) => remove(inner, rest),
-            _ => panic!("{first} is no table"),
-        },
-    }
-}
-
-/// Puts differences over a table.
-fn merge(table: &mut toml::Table, differences: &toml::Table) {
-    for (name, value) in differences {
-        match (table.get_mut(name), value) {
-            (Some(toml::Value::Table(inner)), toml::Value::Table(more)) => merge(inner, more),
-            _ => drop(table.insert(name.clone(), value.clone())),
-        }
-    }
 }
