@@ -2,8 +2,9 @@
 //! tokens, whose log is written, audited by the binary, and compared with what stands beside each request.
 
 use crate::mint::{self, CaptureSpec, TokenSpec, merge, remove};
-use crate::result::{Audited, audit_in};
+use crate::result::{Audited, audit_in, tokentrail};
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -30,6 +31,12 @@ struct Deployment {
     /// where there is no subject.
     #[serde(default)]
     run: Vec<String>,
+    /// The archive as somebody left it later, which the audit refuses.
+    #[serde(default)]
+    edited: Vec<CaptureSpec>,
+    /// What `keys check` says of it above info, like `run`.
+    #[serde(default)]
+    check: Vec<String>,
 }
 
 /// A log of the deployment.
@@ -95,7 +102,8 @@ fn every_rule_speaks_in_a_deployment() {
     let all: Vec<Deployment> = deployments().into_values().collect();
     let requests = || all.iter().flat_map(|deployment| &deployment.request);
     let expected = requests().flat_map(|request| request.expect.iter().chain(&request.also));
-    let expected = expected.chain(all.iter().flat_map(|deployment| &deployment.run));
+    let expected =
+        expected.chain(all.iter().flat_map(|deployment| deployment.run.iter().chain(&deployment.check)));
     let spoken: BTreeSet<&str> = expected.filter_map(|text| text.split(' ').next()).collect();
     let rules = RULES.iter().filter(|rule| FAMILIES.contains(&rule.category));
     let missing: Vec<&str> = rules.map(|rule| rule.id).filter(|id| !spoken.contains(id)).collect();
@@ -156,7 +164,31 @@ impl Deployment {
             wrong.push(format!("the run: expected {expected:?}, found {:?}", found.run));
         }
         assert!(found.tokens.is_empty(), "findings about tokens that nobody minted: {:?}", found.tokens);
+        if !self.edited.is_empty() {
+            wrong.extend(self.edited_differences(folder.path()));
+        }
         wrong
+    }
+
+    /// Likewise for the edited archive.
+    fn edited_differences(&self, folder: &Path) -> Option<String> {
+        let keys = folder.join("edited-keys");
+        fs::create_dir(&keys).unwrap();
+        mint::write_archive(&keys, &self.edited);
+        let audited = audit_in(folder, ["--keys", "edited-keys", "logs"]);
+        assert_eq!(audited.exit, 2, "{}", audited.stderr);
+        let mut check = tokentrail();
+        let output = check.args(["keys", "check", "--format", "json", "--keys"]).arg(&keys).output().unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let text = |finding: &Value| {
+            let parts = ["rule", "severity", "subject"].map(|name| finding[name].as_str().unwrap());
+            parts.join(" ")
+        };
+        let findings = report["findings"].as_array().unwrap().iter();
+        let mut found: Vec<String> =
+            findings.filter(|finding| finding["severity"] != "info").map(text).collect();
+        found.sort();
+        (found != self.check).then(|| format!("keys check: expected {:?}, found {found:?}", self.check))
     }
 
     /// The token of each request.

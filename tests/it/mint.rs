@@ -140,7 +140,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 /// A token to be minted, as the test data describes it.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TokenSpec {
     /// Header members.
