@@ -16,6 +16,7 @@ mod baseline;
 mod case_record;
 mod cli;
 mod corpus;
+mod deployments;
 mod engine;
 mod formats;
 mod gateways;

@@ -31,6 +31,8 @@ impl SigningKey<'_> {
         match self.0 {
             "rsa-a" => "test-only-rsa2048-a.pk8",
             "rsa-b" => "test-only-rsa2048-b.pk8",
+            "rsa-c" => "test-only-rsa3072.pk8",
+            "rsa-d" => "test-only-rsa4096.pk8",
             "p256" => "test-only-p256.pk8",
             "p384" => "test-only-p384.pk8",
             "ed25519" => "test-only-ed25519.pk8",
@@ -63,7 +65,7 @@ impl SigningKey<'_> {
         let encode = base64url::encode;
         match self.0 {
             "oct" => json!({"kty": "oct", "k": encode(&[7; 32])}),
-            "rsa-a" | "rsa-b" => {
+            "rsa-a" | "rsa-b" | "rsa-c" | "rsa-d" => {
                 let public: signature::RsaPublicKeyComponents<Vec<u8>> = self.rsa().public_key().into();
                 json!({"kty": "RSA", "use": "sig", "n": encode(&public.n), "e": encode(&public.e)})
             }
@@ -138,7 +140,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 /// A token to be minted, as the test data describes it.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TokenSpec {
     /// Header members.
@@ -312,6 +314,27 @@ pub(crate) fn dates_to_seconds(table: &mut toml::Table) {
             toml::Value::Datetime(at) => *value = toml::Value::Integer(micros_of(at) / 1_000_000),
             _ => {}
         }
+    }
+}
+
+/// Puts differences over a table.
+pub(crate) fn merge(table: &mut toml::Table, differences: &toml::Table) {
+    for (name, value) in differences {
+        match (table.get_mut(name), value) {
+            (Some(toml::Value::Table(inner)), toml::Value::Table(more)) => merge(inner, more),
+            _ => drop(table.insert(name.clone(), value.clone())),
+        }
+    }
+}
+
+/// Removes a dotted name.
+pub(crate) fn remove(table: &mut toml::Table, path: &str) {
+    match path.split_once('.') {
+        None => assert!(table.remove(path).is_some(), "{path} is not in the good one"),
+        Some((first, rest)) => match table.get_mut(first) {
+            Some(toml::Value::Table(inner)) => remove(inner, rest),
+            _ => panic!("{first} is no table"),
+        },
     }
 }
 

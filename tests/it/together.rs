@@ -1,5 +1,5 @@
 //! What many findings mean together: a rule that fires nearly everywhere at one API is the API's problem, and a key id that
-//! many bear is a key that nobody captured.
+//! many bear is a key that nobody captured; a clock that runs behind explains what seems early or late.
 
 use crate::mint::{self, CaptureSpec};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
@@ -50,14 +50,24 @@ fn judged(wrong: usize, activity: bool) -> Vec<Systemic> {
 
 /// What an engine says of some tokens, each with its time.
 fn concluded(engine: &Engine, uses: impl Iterator<Item = (String, String)>) -> Concluded {
-    let (tokens, times): (Vec<String>, Vec<String>) =
-        uses.map(|(token, time)| (format!("Bearer {token}"), time)).unzip();
-    let (hosts, status) = (vec!["orders.contoso.example"; tokens.len()], vec![200; tokens.len()]);
-    let columns: [(&str, ArrayRef); 4] = [
+    concluded_with_status(engine, uses.map(|(token, time)| (token, time, 200)))
+}
+
+/// The same, each with its time and status, at one gateway.
+fn concluded_with_status(engine: &Engine, uses: impl Iterator<Item = (String, String, i64)>) -> Concluded {
+    let (mut tokens, mut times, mut status) = (Vec::new(), Vec::new(), Vec::new());
+    for (token, time, code) in uses {
+        tokens.push(format!("Bearer {token}"));
+        times.push(time);
+        status.push(code);
+    }
+    let same = |text: &'static str| Arc::new(StringArray::from(vec![text; tokens.len()]));
+    let columns: [(&str, ArrayRef); 5] = [
+        ("host", same("orders.contoso.example")),
+        ("gateway", same("edge")),
         ("status", Arc::new(Int64Array::from(status))),
         ("token", Arc::new(StringArray::from(tokens))),
         ("time", Arc::new(StringArray::from(times))),
-        ("host", Arc::new(StringArray::from(hosts))),
     ];
     let batch = RecordBatch::try_from_iter(columns).unwrap();
     let (mut partial, mut scratch, mut rows) = (engine.partial(), engine.scratch(), Rows::default());
@@ -123,4 +133,111 @@ fn a_key_that_many_bear_is_a_hole_of_the_archive() {
     assert!(!is_hole(unknown(4, 30, &[COMMON])));
     assert!(!is_hole(unknown(5, 14, &[COMMON])));
     assert!(!is_hole(unknown(5, 15, &[COMMON, OWN])));
+}
+
+/// An engine with some rules, and an archive of `good.toml` if one is named.
+fn engine(rules: &[&str], archive: Option<&str>) -> Engine {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = archive.map(|name| {
+        mint::write_good_archive(name, folder.path());
+        Arc::new(KeyHistory::load(folder.path()).unwrap())
+    });
+    Engine::new(Setup {
+        policy: None,
+        keys,
+        rules: rules.iter().map(|id| rules::find(id).unwrap()).collect(),
+        filters: Filters::default(),
+        occurrences: false,
+        activity: false,
+        portable: false,
+    })
+}
+
+/// Findings about tokens as `rule uti severity`, sorted; run-level ones as `rule severity`.
+fn said(findings: &[FindingRow]) -> Vec<String> {
+    let text = |finding: &FindingRow| {
+        let parts = [Some(finding.rule), finding.token.uti.as_deref(), Some(finding.severity.name())];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    };
+    let mut texts: Vec<String> = findings.iter().map(text).collect();
+    texts.sort();
+    texts
+}
+
+/// What is said of a gateway whose clock seems to run ten minutes behind.
+fn drifting(archive: Option<&str>) -> Vec<String> {
+    let rules = ["clock-drift", "expired-use", "iat-future", "not-yet-valid"];
+    let engine = engine(&rules, archive);
+    let at = |minute: i64| format!("2026-10-14T10:{minute:02}:00Z");
+    // 10:00 on that day, in seconds.
+    let ten = 1_791_972_000;
+    let token = |uti: &str, issued: i64, ended: i64| {
+        let claims =
+            json!({"uti": uti, "iat": ten + issued * 60, "nbf": ten + issued * 60, "exp": ten + ended * 60});
+        mint::good_token(&claims, "rsa-a")
+    };
+    let fresh = (0..6).map(|user| (token(&format!("fresh-{user}"), 10, 75), at(0)));
+    let others = [
+        (token("an-hour-early", 60, 125), at(0)),
+        (token("late", -66, -1), at(10)),
+        (token("later", -66, -1), at(20)),
+        (token("late-and-again", -66, -1), at(10)),
+        (token("late-and-again", -66, -1), at(30)),
+    ];
+    said(&concluded(&engine, fresh.chain(others)).tables.findings)
+}
+
+#[test]
+fn a_clock_that_runs_behind_explains_what_lies_within_its_offset() {
+    let early = |severity: &str| {
+        let rules = ["iat-future", "not-yet-valid"];
+        let text =
+            |rule: &str| (0..6).map(|user| format!("{rule} fresh-{user} {severity}")).collect::<Vec<_>>();
+        rules.map(text).concat()
+    };
+    let expected = |early: Vec<String>, late: &str| {
+        let others = [
+            "clock-drift info",
+            "iat-future an-hour-early high",
+            "not-yet-valid an-hour-early high",
+            &format!("expired-use late {late}"),
+            "expired-use later high",
+            // The last use counts, not the first.
+            "expired-use late-and-again high",
+        ];
+        let mut all = [early, others.map(str::to_owned).to_vec()].concat();
+        all.sort();
+        all
+    };
+    // Ten minutes, and the five that Entra back-dates iat by.
+    assert_eq!(drifting(Some("everyday")), expected(early("info"), "info"));
+    // Without keys anybody could write tokens of the future, and have his expired ones forgiven.
+    assert_eq!(drifting(None), expected(early("high"), "high"));
+}
+
+#[test]
+fn a_key_of_another_issuer_is_looked_for_where_the_token_was_accepted() {
+    let engine = engine(&["key-source-mismatch", "kid-unknown"], Some("elsewhere"));
+    let token = mint::good_token(&json!({}), "rsa-a");
+    let mut uses: Vec<(String, String, i64)> = [401, 200, 403, 500, 200]
+        .into_iter()
+        .enumerate()
+        .map(|(minute, status)| (token.clone(), format!("2026-10-14T10:{minute:02}:00Z"), status))
+        .collect();
+    for _ in 0..2 {
+        let findings = concluded_with_status(&engine, uses.iter().cloned()).tables.findings;
+        let told: Vec<_> = findings
+            .iter()
+            .map(|finding| (finding.rule, finding.outcome.unwrap().name(), finding.severity, finding.count))
+            .collect();
+        let expected = [
+            ("key-source-mismatch", "accepted", Severity::Critical, 2),
+            ("kid-unknown", "denied-authn", Severity::Medium, 1),
+            ("kid-unknown", "denied-authz", Severity::Medium, 1),
+            ("kid-unknown", "unknown", Severity::Medium, 1),
+        ];
+        assert_eq!(told, expected);
+        // Whichever request comes first.
+        uses.reverse();
+    }
 }

@@ -4,7 +4,6 @@ use crate::codec::base64url;
 use crate::codec::base64url::Spelling;
 use crate::facts::Facts;
 use crate::limits;
-use crate::record::TokenHit;
 use crate::rules::kit::{Check, Evidence, rule};
 
 rule! {
@@ -15,7 +14,8 @@ rule! {
     /// What to do: let the gateway refuse requests with several tokens, or remove all but the one it validated.
     ///
     /// Known false positives: clients that move a token from one place to another; proxies that repeat a header. The same token
-    /// in several places, in other spellings or cut by the logger, is not reported.
+    /// in several places, in other spellings or cut by the logger, is not reported, nor is the token that the gateway itself sends to
+    /// the backend where its log shows both (`backendRequestHeaders`).
     "token-multiple", Form, "M/L", Attack, Proven,
     references: ["RFC 6750 section 2", "RFC 8725 section 3.12", "OWASP API2:2023", "CWE-436", "ATT&CK T1550.001"],
     needs: [],
@@ -23,20 +23,25 @@ rule! {
 }
 
 fn check(facts: &Facts<'_>) -> Check {
-    let Some((first, others)) = facts.record.tokens.split_first() else { return Check::Quiet };
+    let sent = || facts.record.tokens.iter().filter(|hit| !is_of_the_gateway(hit.place));
+    let Some(first) = sent().next() else { return Check::Quiet };
     // Different tokens stop the search at once; the same one cannot be spelled in many ways.
-    if others.iter().all(|other| is_same(first.value, other.value)) {
+    if sent().skip(1).all(|other| is_same(first.value, other.value)) {
         return Check::Quiet;
     }
-    let places = |hits: &[TokenHit<'_>]| -> Vec<String> {
-        hits.iter().take(limits::LISTED_MAX).map(|hit| hit.place.to_owned()).collect()
-    };
+    let places: Vec<String> = sent().take(limits::LISTED_MAX).map(|hit| hit.place.to_owned()).collect();
     Check::fires(
         Evidence::new("The request carries different tokens, of which gateway and API may believe one each.")
             .expected("one token")
-            .actual(facts.record.tokens.len().to_string())
-            .fact("places", places(facts.record.tokens)),
+            .actual(sent().count().to_string())
+            .fact("places", places),
     )
+}
+
+/// True for the place of what the gateway itself sends on, as API Management logs it: a token that it got on behalf of the
+/// user or for its own identity, which no client chose.
+fn is_of_the_gateway(place: &str) -> bool {
+    place.split('.').any(|part| part.eq_ignore_ascii_case("backendRequestHeaders"))
 }
 
 /// True for one token in two spellings, or whole in one place and cut in the other.
