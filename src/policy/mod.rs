@@ -44,6 +44,7 @@ mod settings;
 mod tests;
 mod values;
 mod watch;
+mod watch_list;
 
 pub use behaviour::Behaviour;
 pub use documents::Notice;
@@ -64,6 +65,8 @@ pub use settings::{
     Lifetime, Preset, Stage, Tenancy, TokenKind, Validation,
 };
 pub use watch::WatchEntry;
+pub use watch_list::WatchList;
+pub use watch_list::Watched;
 
 use documents::Documents;
 use folder::Folder;
@@ -71,7 +74,7 @@ use index::Matcher;
 use matcher::Compared;
 use matcher::Entry;
 use merge::KnownGateway;
-use merge::Watched;
+use merge::WatchFiles;
 use pattern::PathPattern;
 use pattern::TenantHost;
 use std::borrow::Cow;
@@ -89,7 +92,7 @@ pub struct GatewayId(pub usize);
 pub struct Policy {
     files: Vec<PolicyFile>,
     sha256: String,
-    watched: Watched,
+    watched: WatchFiles,
     notices: Vec<Notice>,
     tenancy: Tenancy,
     validation: Validation,
@@ -224,12 +227,22 @@ impl Policy {
 
     /// Lines of `[watch] files`.
     pub fn watch(&self) -> &[WatchEntry] {
-        &self.watched.entries
+        self.watch_list().map_or(&[], WatchList::entries)
+    }
+
+    /// The same, by what they match; `None` where no file is named.
+    pub fn watch_list(&self) -> Option<&WatchList> {
+        self.watched.entries.as_ref()
     }
 
     /// Lines of `[watch] revocations`; the time of each is `period.since`.
     pub fn revocations(&self) -> &[WatchEntry] {
-        &self.watched.revocations
+        self.revocation_list().map_or(&[], WatchList::entries)
+    }
+
+    /// The same, by what they match; `None` where no file is named.
+    pub fn revocation_list(&self) -> Option<&WatchList> {
+        self.watched.revocations.as_ref()
     }
 
     /// What is probably not meant so, but does no harm.
