@@ -7,12 +7,15 @@ mod archive;
 mod audience;
 mod authorization;
 mod behaviour;
+mod claim;
 mod form;
 mod judge;
+mod principal;
 mod reason;
 mod signature;
 mod tenant;
 mod time;
+mod watched;
 
 pub use judge::{Needs, Silence, missing, silenced};
 pub use kit::{Category, Confidence, Lane, Rule, Severity};

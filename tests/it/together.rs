@@ -45,18 +45,25 @@ fn judged(wrong: usize, activity: bool) -> Vec<Systemic> {
     });
     let tokens =
         (0..100).map(|user| token(user, if user < wrong { "api://billing" } else { "api://orders" }));
-    concluded(&engine, tokens.map(|token| (token, "2026-10-14T10:30:00Z".to_owned()))).totals.systemic
+    concluded(&engine, tokens.map(|token| [token, NOON.to_owned(), String::new()])).totals.systemic
 }
 
-/// What an engine says of some tokens, each with its time.
-fn concluded(engine: &Engine, uses: impl Iterator<Item = (String, String)>) -> Concluded {
-    let (tokens, times): (Vec<String>, Vec<String>) =
-        uses.map(|(token, time)| (format!("Bearer {token}"), time)).unzip();
+const NOON: &str = "2026-10-14T12:00:00Z";
+
+/// What an engine says of some tokens, each with its time and what the application authorised on.
+fn concluded(engine: &Engine, uses: impl Iterator<Item = [String; 3]>) -> Concluded {
+    let (mut tokens, mut times, mut principals) = (Vec::new(), Vec::new(), Vec::new());
+    for [token, time, principal] in uses {
+        tokens.push(format!("Bearer {token}"));
+        times.push(time);
+        principals.push(principal);
+    }
     let (hosts, status) = (vec!["orders.contoso.example"; tokens.len()], vec![200; tokens.len()]);
-    let columns: [(&str, ArrayRef); 4] = [
+    let columns: [(&str, ArrayRef); 5] = [
         ("status", Arc::new(Int64Array::from(status))),
         ("token", Arc::new(StringArray::from(tokens))),
         ("time", Arc::new(StringArray::from(times))),
+        ("principal", Arc::new(StringArray::from(principals))),
         ("host", Arc::new(StringArray::from(hosts))),
     ];
     let batch = RecordBatch::try_from_iter(columns).unwrap();
@@ -104,7 +111,8 @@ fn unknown(users: usize, minutes: usize, sources: &[&str]) -> Vec<FindingRow> {
     });
     let minted = (0..users).map(|user| {
         let minute = user * minutes;
-        (token(user, "api://orders"), format!("2026-10-14T{:02}:{:02}:00Z", 10 + minute / 60, minute % 60))
+        let time = format!("2026-10-14T{:02}:{:02}:00Z", 10 + minute / 60, minute % 60);
+        [token(user, "api://orders"), time, String::new()]
     });
     concluded(&engine, minted).tables.findings
 }
@@ -123,4 +131,37 @@ fn a_key_that_many_bear_is_a_hole_of_the_archive() {
     assert!(!is_hole(unknown(4, 30, &[COMMON])));
     assert!(!is_hole(unknown(5, 14, &[COMMON])));
     assert!(!is_hole(unknown(5, 15, &[COMMON, OWN])));
+}
+
+/// What `principal-unbound` says of an API where so many users act under an id of the application's, and as many others
+/// under their own.
+fn unbound(users: usize, bound: usize) -> Vec<FindingRow> {
+    let engine = Engine::new(Setup {
+        policy: Some(Arc::new(Policy::parse(&format!("{POLICY}authorizes-on = 'principal'")).unwrap())),
+        keys: None,
+        rules: vec![rules::find("principal-unbound").unwrap()],
+        filters: Filters::default(),
+        occurrences: false,
+        activity: false,
+        portable: false,
+    });
+    let uses = (0..users + bound).map(|user| {
+        let own = format!("aaaaaaaa-0000-4000-8000-{user:012}");
+        let principal = if user < users { format!("user-{user}") } else { own };
+        [token(user, "api://orders"), NOON.to_owned(), principal]
+    });
+    concluded(&engine, uses).tables.findings
+}
+
+#[test]
+fn an_api_that_maps_tokens_to_ids_of_its_own_is_a_hole_of_the_policy() {
+    let said = |findings: Vec<FindingRow>| {
+        let first = findings.first().map(|finding| (finding.severity, finding.lane)).unwrap();
+        assert!(findings.iter().all(|finding| (finding.severity, finding.lane) == first));
+        (findings.len(), first.0, first.1)
+    };
+    assert_eq!(said(unbound(18, 2)), (18, Severity::Info, "blind-spot"));
+    // Less than nine tenths, or too few people to tell a mapping from somebody who tries his luck.
+    assert_eq!(said(unbound(17, 2)), (17, Severity::Critical, "overreach"));
+    assert_eq!(said(unbound(4, 0)), (4, Severity::Critical, "overreach"));
 }
