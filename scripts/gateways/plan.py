@@ -58,6 +58,7 @@ class Plan:
         header = [b"Bearer " + token.encode()]
         if where == "query":
             header, target = [], f"{target}?access_token={token}&page=1"
+            rules = [*rules, "token-in-query"]
         for _ in range(count):
             planted = [(token, list(rules))] if rules else []
             self.requests.append(Request(api, target, status, header, planted=planted, **details))
@@ -68,7 +69,7 @@ class Plan:
         return value, claims
 
     def good(self):
-        """Good tokens in every circumstance: nothing is to be found."""
+        """Good tokens in every circumstance: nothing is to be found but that one stands in a URL."""
         for status in (200, 200, 201, 204, 304, 401, 403, 404, 500):
             self.add("orders", self.mint("orders")[0], status)
         self.add("orders", self.mint("orders", key=self.issuer.coming)[0], count=3)
@@ -94,7 +95,8 @@ class Plan:
             self.add_both(both, "/v1/items", both)
 
     def add_both(self, both, target, headers):
-        planted = [(token, ["token-multiple"]) for token in both]
+        in_query = lambda token: ["token-in-query"] if token in target else []
+        planted = [(token, ["token-multiple", *in_query(token)]) for token in both]
         authorization = [b"Bearer " + token.encode() for token in headers]
         self.requests.append(Request("orders", target, 200, authorization, planted=planted))
 

@@ -149,5 +149,17 @@ fn need_name(need: Need) -> &'static str {
         Need::Partners => "partners (policy)",
         Need::CompromisedKeys => "compromised keys (policy)",
         Need::CustomKeyApps => "custom-key-apps (policy)",
+        Need::Scopes => "scopes of an API (policy)",
+        Need::Roles => "roles of an API (policy)",
+        Need::Groups => "groups of an API (policy)",
+        Need::DefinedPermissions => "defined-scopes or defined-roles of an API (policy)",
+        Need::Kinds => "kinds of an API (policy)",
+        Need::Clients => "clients of an API (policy)",
+        Need::ClientAuth => "client-auth of an API (policy)",
+        Need::Mfa => "mfa of an API (policy)",
+        Need::AuthContext => "auth-context of an API (policy)",
+        Need::MultiTenant => "multi-tenant of an API (policy)",
+        Need::WatchFiles => "watch files (policy)",
+        Need::Revocations => "revocations (policy)",
     }
 }

@@ -60,9 +60,11 @@ impl Engine {
             );
             findings.push(row);
         }
+        let behaviour = self.policy.as_ref().map(|policy| *policy.behaviour()).unwrap_or_default();
         if let Some(keys) = &self.keys {
-            holes::lower(&mut findings, keys);
+            holes::lower_unknown_keys(&mut findings, keys, &behaviour);
         }
+        holes::lower_unbound_principals(&mut findings, &partial, &behaviour, self.keys.is_some());
         if let Some(least) = self.filters.min_severity {
             findings.retain(|finding| finding.severity >= least);
         }

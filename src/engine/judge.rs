@@ -99,7 +99,7 @@ impl Engine {
         let mut new = Vec::new();
         let mut not_evaluable = false;
         let mut seen = (tokens.slots.len() > 1).then(HashSet::new);
-        for (slot, entry) in tokens.each() {
+        for (hit, (slot, entry)) in shared.record.tokens.iter().zip(tokens.each()) {
             // Two spellings of one token are one use.
             let repeated = seen.as_mut().is_some_and(|seen| !seen.insert(entry.facts.token.fingerprint));
             if repeated || (self.filters_tokens && !entry::passes(&self.filters, &entry.facts)) {
@@ -107,7 +107,7 @@ impl Engine {
             }
             let verdict = self.verdict(&entry.facts.signature, shared.time);
             let foreign_key = entry.foreign_key(self, shared.outcome, verdict);
-            let facts = Facts { foreign_key, ..shared.with(&entry.facts, verdict, self.context()) };
+            let facts = Facts { foreign_key, ..shared.with(*hit, &entry.facts, verdict, self.context()) };
             let known = tokens.front.counted(slot, partial.id);
             let token = self.count_use(&facts, entry, known, place, partial);
             if known.is_none() {

@@ -3,7 +3,7 @@
 use super::Partial;
 use crate::facts::{Context, DataTenant, Facts, JudgedTime, Outcome, Position, TokenFacts, Tokenless};
 use crate::policy::{ApiSettings, Validation};
-use crate::record::Record;
+use crate::record::{Record, TokenHit};
 use crate::verify::Verdict;
 
 /// See the module.
@@ -21,10 +21,17 @@ pub(super) struct Shared<'a> {
 
 impl<'a> Shared<'a> {
     /// One use of one token.
-    pub(super) fn with(&'a self, token: &'a TokenFacts, verdict: Verdict, context: Context<'a>) -> Facts<'a> {
+    pub(super) fn with(
+        &'a self,
+        hit: TokenHit<'a>,
+        token: &'a TokenFacts,
+        verdict: Verdict,
+        context: Context<'a>,
+    ) -> Facts<'a> {
         Facts {
             record: self.record,
             position: self.position,
+            hit,
             time: self.time,
             outcome: self.outcome,
             gateway: self.gateway,

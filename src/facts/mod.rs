@@ -1,13 +1,15 @@
 //! Record, token, verdict and matched policy joined: everything that a rule may look at.
 
+mod place;
 mod validator;
 
+pub use place::Place;
 pub use validator::{Answer, Validator, same_audience};
 
 use crate::entra;
 use crate::keys::{KeyHistory, KeyId};
 use crate::policy::{self, ApiSettings, Policy, Request, Validation};
-use crate::record::{Record, TimeIs};
+use crate::record::{Record, TimeIs, TokenHit};
 use crate::time::UtcMicros;
 use crate::token::{Claims, Header, Token};
 use crate::verify::{Signature, Verdict};
@@ -189,6 +191,8 @@ pub struct Facts<'a> {
     pub record: &'a Record<'a>,
     /// Where it stands.
     pub position: Position<'a>,
+    /// The token value of the record that this use is about.
+    pub hit: TokenHit<'a>,
     /// When it is judged.
     pub time: Option<JudgedTime>,
     /// What became of it.

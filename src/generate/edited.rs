@@ -62,7 +62,11 @@ pub(super) const EDITED: &[Plant] = &[
         Twist::Claims(&[("iss", Json(r#""https://login.microsoftonline.com/{tid}/v2.0/""#))]),
         &["iss-malformed"],
     ),
-    plant("iss-version-mismatch", Twist::Claims(&[("ver", Json(r#""1.0""#))]), &["iss-version-mismatch"]),
+    plant(
+        "iss-version-mismatch",
+        Twist::Claims(&[("ver", Json(r#""1.0""#))]),
+        &["client-version", "iss-version-mismatch"],
+    ),
     plant("tid-missing", Twist::Claims(&[("tid", Absent)]), &["tid-missing"]),
     plant(
         "tid-not-guid",

@@ -31,7 +31,7 @@ use super::settings::Validation;
 use super::values;
 use super::watch;
 use super::watch::Role;
-use super::watch::WatchEntry;
+use super::watch_list::WatchList;
 use crate::entra::Cloud;
 use globset::GlobMatcher;
 use std::borrow::Cow;
@@ -353,9 +353,10 @@ fn accept(
 
 /// What `[watch]` names.
 #[derive(Debug, Default)]
-pub(super) struct Watched {
-    pub(super) entries: Vec<WatchEntry>,
-    pub(super) revocations: Vec<WatchEntry>,
+pub(super) struct WatchFiles {
+    /// `None` where no file is named.
+    pub(super) entries: Option<WatchList>,
+    pub(super) revocations: Option<WatchList>,
     pub(super) files: Vec<PolicyFile>,
 }
 
@@ -365,22 +366,24 @@ pub(super) fn watched(
     folder: Folder<'_>,
     tenancy: &Tenancy,
     notices: &mut Vec<Notice>,
-) -> Result<Watched, PolicyError> {
-    let mut watched = Watched::default();
+) -> Result<WatchFiles, PolicyError> {
+    let mut watched = WatchFiles::default();
     let Some((file, table)) = documents.table("[watch]", |document| document.watch.as_ref())? else {
         return Ok(watched);
     };
     for (patterns, role) in [(&table.value.files, Role::Watch), (&table.value.revocations, Role::Revocation)]
     {
+        let mut entries = Vec::new();
         for path in found(file, patterns, folder, notices)? {
             let name = path.display().to_string();
             let bytes = folder.read(&path)?;
             watched.files.push(PolicyFile::new(name.clone(), &bytes));
-            let entries = watch::entries(&TextFile::new(name, bytes)?, role, tenancy)?;
-            match role {
-                Role::Watch => watched.entries.extend(entries),
-                Role::Revocation => watched.revocations.extend(entries),
-            }
+            entries.extend(watch::entries(&TextFile::new(name, bytes)?, role, tenancy)?);
+        }
+        let list = (!patterns.is_empty()).then(|| WatchList::new(entries));
+        match role {
+            Role::Watch => watched.entries = list,
+            Role::Revocation => watched.revocations = list,
         }
     }
     Ok(watched)

@@ -45,6 +45,7 @@ mod tests;
 mod trial;
 mod values;
 mod watch;
+mod watch_list;
 
 pub use behaviour::Behaviour;
 pub use documents::Notice;
@@ -70,6 +71,8 @@ pub use trial::TrialFile;
 pub use trial::TrialRequest;
 pub use trial::TrialToken;
 pub use watch::WatchEntry;
+pub use watch_list::WatchList;
+pub use watch_list::Watched;
 
 use documents::Documents;
 use folder::Folder;
@@ -77,7 +80,7 @@ use index::Matcher;
 use matcher::Compared;
 use matcher::Entry;
 use merge::KnownGateway;
-use merge::Watched;
+use merge::WatchFiles;
 use pattern::PathPattern;
 use pattern::TenantHost;
 use std::borrow::Cow;
@@ -95,7 +98,7 @@ pub struct GatewayId(pub usize);
 pub struct Policy {
     files: Vec<PolicyFile>,
     sha256: String,
-    watched: Watched,
+    watched: WatchFiles,
     notices: Vec<Notice>,
     tenancy: Tenancy,
     validation: Validation,
@@ -233,12 +236,22 @@ impl Policy {
 
     /// Lines of `[watch] files`.
     pub fn watch(&self) -> &[WatchEntry] {
-        &self.watched.entries
+        self.watch_list().map_or(&[], WatchList::entries)
+    }
+
+    /// The same, by what they match; `None` where no file is named.
+    pub fn watch_list(&self) -> Option<&WatchList> {
+        self.watched.entries.as_ref()
     }
 
     /// Lines of `[watch] revocations`; the time of each is `period.since`.
     pub fn revocations(&self) -> &[WatchEntry] {
-        &self.watched.revocations
+        self.revocation_list().map_or(&[], WatchList::entries)
+    }
+
+    /// The same, by what they match; `None` where no file is named.
+    pub fn revocation_list(&self) -> Option<&WatchList> {
+        self.watched.revocations.as_ref()
     }
 
     /// What is probably not meant so, but does no harm.

@@ -27,6 +27,13 @@ impl Network {
         (prefix <= bits && masked(address, prefix) == address).then_some(network)
     }
 
+    /// The network of so many leading bits that an address lies in; `None` where it has fewer bits.
+    pub fn around(address: IpAddr, prefix: u8) -> Option<Self> {
+        let address = address.to_canonical();
+        let bits = if address.is_ipv4() { 32 } else { 128 };
+        (prefix <= bits).then(|| Self { address: masked(address, prefix), prefix })
+    }
+
     /// True if the address lies in the network.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();

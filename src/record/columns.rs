@@ -60,8 +60,8 @@ fn take<'a>(field: TokenField<'a>, whole: &str, presence: &mut Presence, hits: &
     let cut = credential::is_cut_length(whole.len(), None);
     credential::read(field.value, false, &mut |found| {
         *presence = (*presence).min(found.presence());
-        if let Found::Token(value) = found {
-            hits.push(TokenHit { value, place: field.place, at_cut: cut && whole.ends_with(value) });
+        if let Found::Token(value, scheme) = found {
+            hits.push(TokenHit { value, place: field.place, scheme, at_cut: cut && whole.ends_with(value) });
         }
     });
 }

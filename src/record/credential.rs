@@ -1,6 +1,6 @@
 //! What a header, cookie or query value says about tokens: a token, a mask, another scheme, or nothing.
 
-use super::Presence;
+use super::{Presence, Scheme};
 use crate::codec::base64url;
 use crate::redact;
 
@@ -17,8 +17,8 @@ pub(super) fn is_cut_length(length: usize, declared: Option<usize>) -> bool {
 /// One finding in a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found<'t> {
-    /// A token value, without its scheme word.
-    Token(&'t str),
+    /// A token value without its scheme word, and what that was.
+    Token(&'t str, Scheme),
     /// A mask.
     Masked,
     /// A credential of another scheme.
@@ -28,7 +28,7 @@ pub(super) enum Found<'t> {
 impl Found<'_> {
     pub(super) fn presence(self) -> Presence {
         match self {
-            Self::Token(_) => Presence::Present,
+            Self::Token(..) => Presence::Present,
             Self::Masked => Presence::Masked,
             Self::OtherScheme => Presence::OtherScheme,
         }
@@ -53,7 +53,7 @@ pub(super) fn read<'t>(value: &'t str, hashes_are_masks: bool, found: &mut impl 
     loop {
         let end = first_end(rest);
         let (first, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
-        if let Some(one) = bare_token(first).map(Found::Token).or_else(|| one(first, hashes_are_masks)) {
+        if let Some(one) = bare_token(first).or_else(|| one(first, hashes_are_masks)) {
             found(one);
         }
         match after.strip_prefix(',') {
@@ -88,10 +88,11 @@ fn begins_like_a_jwt(text: &[u8]) -> bool {
 
 /// The token in `Bearer eyJ…` or `eyJ…` with nothing else around it, as nearly every value is: what [`one`] finds in it, in
 /// a fraction of the time.
-fn bare_token(text: &str) -> Option<&str> {
+fn bare_token(text: &str) -> Option<Found<'_>> {
     let token = without_usual_scheme(text);
     let ends_bare = token.bytes().next_back().is_some_and(base64url::is_alphabet);
-    (ends_bare && token.starts_with("eyJ")).then_some(token)
+    let scheme = if token.len() == text.len() { Scheme::None } else { Scheme::Bearer };
+    (ends_bare && token.starts_with("eyJ")).then_some(Found::Token(token, scheme))
 }
 
 /// Without the scheme word in the spellings that nearly every client uses.
@@ -112,11 +113,11 @@ fn one(text: &str, hashes_are_masks: bool) -> Option<Found<'_>> {
         return match value {
             _ if is_absent(value) || value.eq_ignore_ascii_case("bearer") => None,
             _ if masks(value, hashes_are_masks) => Some(Found::Masked),
-            _ => Some(Found::Token(value)),
+            _ => Some(Found::Token(value, Scheme::Bearer)),
         };
     }
     if begins_like_a_jwt(text.as_bytes()) {
-        return Some(Found::Token(text));
+        return Some(Found::Token(text, Scheme::None));
     }
     if masks(text, hashes_are_masks) {
         return Some(Found::Masked);
@@ -124,12 +125,12 @@ fn one(text: &str, hashes_are_masks: bool) -> Option<Found<'_>> {
     if let Some(value) = other_scheme(text) {
         let value = unquoted(value);
         let is_jwt = begins_like_a_jwt(value.as_bytes());
-        return Some(if is_jwt { Found::Token(value) } else { Found::OtherScheme });
+        return Some(if is_jwt { Found::Token(value, Scheme::Other) } else { Found::OtherScheme });
     }
     match text {
         _ if text.eq_ignore_ascii_case("bearer") => None,
         _ if SCHEMES.iter().any(|scheme| text.eq_ignore_ascii_case(scheme)) => Some(Found::OtherScheme),
-        _ => Some(Found::Token(text)),
+        _ => Some(Found::Token(text, Scheme::None)),
     }
 }
 
@@ -222,7 +223,7 @@ mod tests {
         let mut out = Vec::new();
         read(value, false, &mut |found| {
             out.push(match found {
-                Found::Token(token) => token.to_owned(),
+                Found::Token(token, _) => token.to_owned(),
                 Found::Masked => "masked".to_owned(),
                 Found::OtherScheme => "other".to_owned(),
             });
@@ -253,6 +254,22 @@ mod tests {
         }
         assert_eq!(all("Bearer opaque-value"), ["opaque-value"]);
         assert_eq!(all("abc,def"), ["abc,def"]);
+    }
+
+    #[test]
+    fn the_scheme_word_is_told() {
+        let jwt = jwt("a");
+        for (spelled, scheme) in [
+            (format!("Bearer {jwt}"), Scheme::Bearer),
+            (format!("bearer%20{jwt} "), Scheme::Bearer),
+            (jwt.clone(), Scheme::None),
+            (format!("DPoP {jwt}"), Scheme::Other),
+            (format!("PoP {jwt}"), Scheme::Other),
+        ] {
+            let mut found = None;
+            read(&spelled, false, &mut |one| found = Some(one));
+            assert_eq!(found, Some(Found::Token(jwt.as_str(), scheme)), "{spelled}");
+        }
     }
 
     #[test]
@@ -310,7 +327,7 @@ mod tests {
             hashes_are_masks: bool,
         ) {
             if let Some(token) = bare_token(&text) {
-                prop_assert_eq!(Some(Found::Token(token)), one(&text, hashes_are_masks));
+                prop_assert_eq!(Some(token), one(&text, hashes_are_masks));
             }
             let opened = bearer(opened(&text)).unwrap_or_else(|| opened(&text));
             let usual = without_usual_scheme(&text).starts_with("eyJ");

@@ -1,6 +1,7 @@
 //! What a walk over a unit collects, whatever the format: one value a role, every token, and what is known of its absence.
 
 use super::Presence;
+use super::Scheme;
 use super::credential;
 use super::query;
 use super::scan;
@@ -108,6 +109,7 @@ struct Slot<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RawToken<'a> {
     pub(super) value: &'a str,
+    pub(super) scheme: Scheme,
     pub(super) source: usize,
     pub(super) at_cut: bool,
 }
@@ -289,7 +291,7 @@ impl<'a, 's> Draft<'a, 's> {
         let arena = self.arena;
         let found = scan::tokens(field.text, arena, &mut |hit| {
             let at_cut = hit.at_end && self.is_cut(field);
-            self.tokens.push(RawToken { value: hit.value, source, at_cut });
+            self.tokens.push(RawToken { value: hit.value, scheme: Scheme::None, source, at_cut });
         });
         self.presence = self.presence.min(found);
     }
@@ -300,8 +302,8 @@ impl<'a, 's> Draft<'a, 's> {
         let (tokens, presence) = (&mut *self.tokens, &mut self.presence);
         credential::read(text, hashes_are_masks, &mut |found| {
             *presence = (*presence).min(found.presence());
-            if let credential::Found::Token(value) = found {
-                tokens.push(RawToken { value, source, at_cut: cut && field.text.ends_with(value) });
+            if let credential::Found::Token(value, scheme) = found {
+                tokens.push(RawToken { value, scheme, source, at_cut: cut && field.text.ends_with(value) });
             }
         });
     }

@@ -69,8 +69,7 @@ fn hits<'a>(
     if tokens.len() > 1 {
         tokens.sort_by_key(|token| token.source);
     }
-    let none = TokenHit { value: "", place: "", at_cut: false };
-    let out = arena.alloc_slice_fill_copy(tokens.len(), none);
+    let out = arena.alloc_slice_fill_copy(tokens.len(), TokenHit::default());
     let mut used = 0;
     let mut many = (tokens.len() > FEW).then(HashSet::new);
     for token in tokens.iter() {
@@ -87,7 +86,7 @@ fn hits<'a>(
             None => "",
         };
         if let Some(free) = out.get_mut(used) {
-            *free = TokenHit { value: token.value, place, at_cut: token.at_cut };
+            *free = TokenHit { value: token.value, place, scheme: token.scheme, at_cut: token.at_cut };
             used += 1;
         }
     }

@@ -47,13 +47,27 @@ pub struct LoggedTime {
     pub is: TimeIs,
 }
 
+/// The scheme word in front of a token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scheme {
+    /// None was logged.
+    #[default]
+    None,
+    /// `Bearer`
+    Bearer,
+    /// Another one, such as `DPoP` or `PoP`.
+    Other,
+}
+
 /// A token value found in a record.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct TokenHit<'a> {
     /// The value, without its scheme word.
     pub value: &'a str,
     /// Where it stood, as the format names it (`header:authorization`, `query:access_token@url`, `scan`).
     pub place: &'a str,
+    /// The scheme word that stood in front of it.
+    pub scheme: Scheme,
     /// True if the value ends where a logger cuts: at the end of a line or field as long as the format's declared limit
     /// or one of the well-known ones.
     pub at_cut: bool,

@@ -73,13 +73,13 @@ fn authorizations<'a>(text: &'a str, take: &mut impl FnMut(Hit<'a>)) -> Presence
         }
         let is_bearer = value.get(..6).is_some_and(|word| word.eq_ignore_ascii_case("bearer"));
         credential::read(value, false, &mut |found| match found {
-            Found::Token(token) if is_found_by_its_beginning(token) => {}
-            Found::Token(token) if is_bearer => {
+            Found::Token(token, _) if is_found_by_its_beginning(token) => {}
+            Found::Token(token, _) if is_bearer => {
                 let token = token.split([' ', ',', '\t']).next().unwrap_or(token);
                 presence = Presence::Present;
                 take(Hit { value: token, at_end: text.ends_with(token) });
             }
-            Found::Token(_) => {}
+            Found::Token(..) => {}
             other => presence = presence.min(other.presence()),
         });
     }

@@ -35,7 +35,42 @@ fn missing_input(need: Need, context: Context<'_>) -> Option<&'static str> {
         Need::CustomKeyApps => {
             stated("policy: keys.custom-key-apps", |policy| !policy.keys().custom_key_apps.is_empty())
         }
+        Need::WatchFiles => stated("policy: watch.files", |policy| policy.watch_list().is_some()),
+        Need::Revocations => stated("policy: watch.revocations", |policy| policy.revocation_list().is_some()),
+        Need::Scopes
+        | Need::Roles
+        | Need::Groups
+        | Need::DefinedPermissions
+        | Need::Kinds
+        | Need::Clients
+        | Need::ClientAuth
+        | Need::Mfa
+        | Need::AuthContext
+        | Need::MultiTenant => missing_demand(need, context.policy),
     }
+}
+
+/// What no API of the policy demands.
+fn missing_demand(need: Need, policy: Option<&Policy>) -> Option<&'static str> {
+    let Some(policy) = policy else { return Some("policy") };
+    let any = |demands: fn(&ApiSettings) -> bool| policy.every_settings().any(demands);
+    let (name, demanded) = match need {
+        Need::Scopes => ("policy: scopes", any(|api| api.scopes.is_some())),
+        Need::Roles => ("policy: roles", any(|api| api.roles.is_some())),
+        Need::Groups => ("policy: groups", any(|api| api.groups.is_some())),
+        Need::DefinedPermissions => (
+            "policy: defined-scopes or defined-roles",
+            any(|api| api.defined_scopes.is_some() || api.defined_roles.is_some()),
+        ),
+        Need::Kinds => ("policy: kinds", any(|api| api.kinds.is_some())),
+        Need::Clients => ("policy: clients", any(|api| api.clients.is_some())),
+        Need::ClientAuth => ("policy: client-auth", any(|api| api.client_auth > 0)),
+        Need::Mfa => ("policy: mfa", any(|api| api.mfa)),
+        Need::AuthContext => ("policy: auth-context", any(|api| api.auth_context.is_some())),
+        Need::MultiTenant => ("policy: multi-tenant", any(|api| api.multi_tenant)),
+        _ => return None,
+    };
+    (!demanded).then_some(name)
 }
 
 /// True where a rule has nothing to say about a request, whatever the token holds: time, audience and authorization

@@ -228,6 +228,30 @@ pub enum Need {
     CompromisedKeys,
     /// `keys.custom-key-apps`
     CustomKeyApps,
+    /// `scopes` of some API.
+    Scopes,
+    /// `roles` of some API.
+    Roles,
+    /// `groups` of some API.
+    Groups,
+    /// `defined-scopes` or `defined-roles` of some API.
+    DefinedPermissions,
+    /// `kinds` of some API.
+    Kinds,
+    /// `clients` of some API.
+    Clients,
+    /// `client-auth` of some API, above public.
+    ClientAuth,
+    /// `mfa` of some API.
+    Mfa,
+    /// `auth-context` of some API.
+    AuthContext,
+    /// `multi-tenant` of some API.
+    MultiTenant,
+    /// `watch.files`
+    WatchFiles,
+    /// `watch.revocations`
+    Revocations,
 }
 
 /// A part of the text that tells one cause of a rule's findings from another (contract section 7, `problem_id`).
@@ -295,6 +319,13 @@ impl Evidence {
             return self;
         }
         self.fact("preset_verdict", preset.name()).fact("strict_verdict", strict.name())
+    }
+
+    /// Replaces the rule's confidence.
+    #[must_use]
+    pub fn confidence(mut self, confidence: Confidence) -> Self {
+        self.confidence = Some(confidence);
+        self
     }
 
     /// Replaces the rule's severity cells.

@@ -7,13 +7,16 @@ mod archive;
 mod audience;
 mod authorization;
 mod behaviour;
+mod claim;
 mod form;
 mod judge;
+mod principal;
 mod quiet;
 mod reason;
 mod signature;
 mod tenant;
 mod time;
+mod watched;
 
 pub use judge::{Silence, missing, silenced};
 pub use kit::{Category, Confidence, Lane, Rule, Severity};

@@ -37,9 +37,23 @@ impl Reason {
     pub const MASKED: Self = Self("masked");
     /// The log shows no token anywhere, so nobody knows whether the request had one.
     pub const TOKENS_NOT_LOGGED: Self = Self("tokens-not-logged");
+    /// The claims do not tell whether the token is a user's or an application's.
+    pub const KIND_UNKNOWN: Self = Self("kind-unknown");
+    /// The groups do not stand in the token, because they are too many.
+    pub const GROUPS_OVERAGE: Self = Self("groups-overage");
+    /// The log does not tell where in the request the token stood.
+    pub const NO_PLACE: Self = Self("no-place");
+    /// The log does not show the scheme word in front of the token.
+    pub const NO_AUTH_SCHEME: Self = Self("no-auth-scheme");
+    /// The proof that belongs to the token is part of the TLS handshake, which the log does not show.
+    pub const PROOF_NOT_LOGGED: Self = Self("proof-not-logged");
+    /// The record does not tell whether it came over TLS.
+    pub const NO_SCHEME: Self = Self("no-scheme");
+    /// The record does not name the client's own address.
+    pub const NO_CLIENT_ADDRESS: Self = Self("no-client-address");
 
     /// Every reason.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 23] = [
         Self::NO_API,
         Self::NOT_STATED,
         Self::NO_TIME,
@@ -56,6 +70,13 @@ impl Reason {
         Self::NO_KEY_CLOUD,
         Self::MASKED,
         Self::TOKENS_NOT_LOGGED,
+        Self::KIND_UNKNOWN,
+        Self::GROUPS_OVERAGE,
+        Self::NO_PLACE,
+        Self::NO_AUTH_SCHEME,
+        Self::PROOF_NOT_LOGGED,
+        Self::NO_SCHEME,
+        Self::NO_CLIENT_ADDRESS,
     ];
 
     /// The reason of a word.

@@ -129,6 +129,10 @@ pub struct Claims<'t> {
     pub nbf: Option<i64>,
     /// `exp`, whole seconds rounded down.
     pub exp: Option<i64>,
+    /// `ipaddr`
+    pub ipaddr: Option<&'t str>,
+    /// True if `cnf` is there: the token is bound to a key of its holder.
+    pub is_bound: bool,
     /// Derived version.
     pub version: Version,
     /// Derived kind.
@@ -162,6 +166,8 @@ struct Members<'o, 't> {
     exp: Option<&'o Value<'t>>,
     ver: Option<&'o Value<'t>>,
     idtyp: Option<&'o Value<'t>>,
+    ipaddr: Option<&'o Value<'t>>,
+    cnf: Option<&'o Value<'t>>,
     /// True if a claim names a person.
     named: bool,
 }
@@ -189,6 +195,8 @@ impl<'o, 't> Members<'o, 't> {
                 "exp" => &mut found.exp,
                 "ver" => &mut found.ver,
                 "idtyp" => &mut found.idtyp,
+                "ipaddr" => &mut found.ipaddr,
+                "cnf" => &mut found.cnf,
                 "name" | "upn" | "preferred_username" => {
                     found.named = true;
                     continue;
@@ -250,6 +258,8 @@ impl<'t> Claims<'t> {
             iat: date(found.iat),
             nbf: date(found.nbf),
             exp: date(found.exp),
+            ipaddr: text(found.ipaddr),
+            is_bound: !matches!(found.cnf, None | Some(Value::Null)),
             version: found.version(),
             kind: found.kind(),
             iss,

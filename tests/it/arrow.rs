@@ -22,10 +22,10 @@ struct Columns {
     status: Vec<Option<i64>>,
     line: Vec<i64>,
     offset: Vec<i64>,
-    texts: [Vec<Option<String>>; 12],
+    texts: [Vec<Option<String>>; 13],
 }
 
-const TEXTS: [&str; 12] = [
+const TEXTS: [&str; 13] = [
     "method",
     "scheme",
     "host",
@@ -37,6 +37,7 @@ const TEXTS: [&str; 12] = [
     "request_id",
     "principal",
     "data_tenant",
+    "token_source",
     "source",
 ];
 
@@ -66,6 +67,7 @@ fn columns(corpus: &Corpus) -> Columns {
                 record.request_id,
                 record.principal,
                 record.data_tenant,
+                record.tokens.first().map(|hit| hit.place),
                 Some(&source),
             ];
             for (column, text) in columns.texts.iter_mut().zip(texts) {

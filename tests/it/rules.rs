@@ -56,6 +56,9 @@ struct Case {
     uses: Vec<UseSpec>,
     /// Takes the place of the good policy. `{rsa-a spki}` stands for that key's digest.
     policy: Option<String>,
+    /// Files that the policy names, by their names.
+    #[serde(default)]
+    files: BTreeMap<String, String>,
     /// A name of an archive.
     keys: Option<String>,
     expect: Expect,
@@ -277,7 +280,7 @@ fn judge(rule: &Rule, case: &Case, good: &Good, archives: &Archives) -> Said {
     let policy = has("policy").then(|| {
         let text = case.policy.as_deref().unwrap_or(&good.policy);
         let text = text.replace("{rsa-a spki}", &mint::SigningKey("rsa-a").spki_sha256());
-        Policy::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", case.name))
+        Policy::parse_with(&text, &case.files).unwrap_or_else(|error| panic!("{}: {error}", case.name))
     });
     let keys = has("keys").then(|| {
         let name = case.keys.as_ref().unwrap_or(&good.keys);
@@ -333,11 +336,13 @@ fn with_facts<T>(
 ) -> T {
     let value = token.mint();
     let values: Vec<String> = record.beside.iter().map(|beside| beside.of(&value)).collect();
-    let first = TokenHit { value: &value, place: "header:authorization", at_cut: token.at_cut };
+    let first = record.hit(&value, token.at_cut);
     let others = values.iter().zip(&record.beside);
-    let others = others.map(|(value, beside)| TokenHit { value, place: &beside.place, at_cut: false });
+    let others =
+        others.map(|(value, beside)| TokenHit { value, place: &beside.place, ..TokenHit::default() });
     let hits: Vec<TokenHit<'_>> = [first].into_iter().chain(others).collect();
-    let record = record.as_record(&hits);
+    let url = record.url_with(&value);
+    let record = record.as_record(&url, &hits);
     let parsed = Token::parse(&value);
     let verifier = Verifier::new(context.keys);
     let item = VerifyItem { value: &value, token: &parsed, at_cut: token.at_cut };
@@ -354,6 +359,7 @@ fn with_facts<T>(
     let facts = Facts {
         record: &record,
         position: Position { source: Some("test"), line: Some(1), offset: Some(0) },
+        hit: first,
         time,
         outcome,
         gateway: record.gateway,

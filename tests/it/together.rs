@@ -45,29 +45,50 @@ fn judged(wrong: usize, activity: bool) -> Vec<Systemic> {
     });
     let tokens =
         (0..100).map(|user| token(user, if user < wrong { "api://billing" } else { "api://orders" }));
-    concluded(&engine, tokens.map(|token| (token, "2026-10-14T10:30:00Z".to_owned()))).totals.systemic
+    concluded(&engine, tokens.map(|token| [token, NOON.to_owned(), String::new()])).totals.systemic
 }
 
-/// What an engine says of some tokens, each with its time.
-fn concluded(engine: &Engine, uses: impl Iterator<Item = (String, String)>) -> Concluded {
-    concluded_with_status(engine, uses.map(|(token, time)| (token, time, 200)))
+const NOON: &str = "2026-10-14T12:00:00Z";
+
+/// A request at one gateway: token, time, status, and what the application authorised on.
+struct Sent(String, String, i64, String);
+
+impl From<(String, String)> for Sent {
+    fn from((token, time): (String, String)) -> Self {
+        Self(token, time, 200, String::new())
+    }
 }
 
-/// The same, each with its time and status, at one gateway.
-fn concluded_with_status(engine: &Engine, uses: impl Iterator<Item = (String, String, i64)>) -> Concluded {
-    let (mut tokens, mut times, mut status) = (Vec::new(), Vec::new(), Vec::new());
-    for (token, time, code) in uses {
+impl From<(String, String, i64)> for Sent {
+    fn from((token, time, status): (String, String, i64)) -> Self {
+        Self(token, time, status, String::new())
+    }
+}
+
+impl From<[String; 3]> for Sent {
+    fn from([token, time, principal]: [String; 3]) -> Self {
+        Self(token, time, 200, principal)
+    }
+}
+
+/// What an engine says of some requests.
+fn concluded(engine: &Engine, uses: impl Iterator<Item = impl Into<Sent>>) -> Concluded {
+    let (mut tokens, mut times, mut status, mut principals) = (vec![], vec![], vec![], vec![]);
+    for used in uses {
+        let Sent(token, time, code, principal) = used.into();
         tokens.push(format!("Bearer {token}"));
         times.push(time);
         status.push(code);
+        principals.push(principal);
     }
     let same = |text: &'static str| Arc::new(StringArray::from(vec![text; tokens.len()]));
-    let columns: [(&str, ArrayRef); 5] = [
+    let columns: [(&str, ArrayRef); 6] = [
         ("host", same("orders.contoso.example")),
         ("gateway", same("edge")),
         ("status", Arc::new(Int64Array::from(status))),
         ("token", Arc::new(StringArray::from(tokens))),
         ("time", Arc::new(StringArray::from(times))),
+        ("principal", Arc::new(StringArray::from(principals))),
     ];
     let batch = RecordBatch::try_from_iter(columns).unwrap();
     let (mut partial, mut scratch, mut rows) = (engine.partial(), engine.scratch(), Rows::default());
@@ -114,7 +135,8 @@ fn unknown(users: usize, minutes: usize, sources: &[&str]) -> Vec<FindingRow> {
     });
     let minted = (0..users).map(|user| {
         let minute = user * minutes;
-        (token(user, "api://orders"), format!("2026-10-14T{:02}:{:02}:00Z", 10 + minute / 60, minute % 60))
+        let time = format!("2026-10-14T{:02}:{:02}:00Z", 10 + minute / 60, minute % 60);
+        [token(user, "api://orders"), time, String::new()]
     });
     concluded(&engine, minted).tables.findings
 }
@@ -225,7 +247,7 @@ fn a_key_of_another_issuer_is_looked_for_where_the_token_was_accepted() {
         .map(|(minute, status)| (token.clone(), format!("2026-10-14T10:{minute:02}:00Z"), status))
         .collect();
     for _ in 0..2 {
-        let findings = concluded_with_status(&engine, uses.iter().cloned()).tables.findings;
+        let findings = concluded(&engine, uses.iter().cloned()).tables.findings;
         let told: Vec<_> = findings
             .iter()
             .map(|finding| (finding.rule, finding.outcome.unwrap().name(), finding.severity, finding.count))
@@ -240,4 +262,37 @@ fn a_key_of_another_issuer_is_looked_for_where_the_token_was_accepted() {
         // Whichever request comes first.
         uses.reverse();
     }
+}
+
+/// What `principal-unbound` says of an API where so many users act under an id of the application's, and as many others
+/// under their own.
+fn unbound(users: usize, bound: usize) -> Vec<FindingRow> {
+    let engine = Engine::new(Setup {
+        policy: Some(Arc::new(Policy::parse(&format!("{POLICY}authorizes-on = 'principal'")).unwrap())),
+        keys: None,
+        rules: vec![rules::find("principal-unbound").unwrap()],
+        filters: Filters::default(),
+        occurrences: false,
+        activity: false,
+        portable: false,
+    });
+    let uses = (0..users + bound).map(|user| {
+        let own = format!("aaaaaaaa-0000-4000-8000-{user:012}");
+        let principal = if user < users { format!("user-{user}") } else { own };
+        [token(user, "api://orders"), NOON.to_owned(), principal]
+    });
+    concluded(&engine, uses).tables.findings
+}
+
+#[test]
+fn an_api_that_maps_tokens_to_ids_of_its_own_is_a_hole_of_the_policy() {
+    let said = |findings: Vec<FindingRow>| {
+        let first = findings.first().map(|finding| (finding.severity, finding.lane)).unwrap();
+        assert!(findings.iter().all(|finding| (finding.severity, finding.lane) == first));
+        (findings.len(), first.0, first.1)
+    };
+    assert_eq!(said(unbound(18, 2)), (18, Severity::Info, "blind-spot"));
+    // Less than nine tenths, or too few people to tell a mapping from somebody who tries his luck.
+    assert_eq!(said(unbound(17, 2)), (17, Severity::Critical, "overreach"));
+    assert_eq!(said(unbound(4, 0)), (4, Severity::Critical, "overreach"));
 }

@@ -1,11 +1,8 @@
 //! `id-token-used`
 
-use super::answered;
-use crate::codec::json::Value;
-use crate::entra;
+use super::{answered, id_token_mark, looks_like_access};
 use crate::facts::Pairing;
 use crate::rules::kit::{Check, Confidence, Evidence, Reason, rule};
-use crate::token::Claims;
 use std::borrow::Cow;
 
 rule! {
@@ -28,34 +25,19 @@ rule! {
     judge: Api(check),
 }
 
-/// Claims that bind an ID token to the sign-in that it answers (OpenID Connect Core section 3).
-const OF_ID_TOKENS: [&str; 3] = ["nonce", "c_hash", "at_hash"];
-/// Claims of which an access token has at least one.
-const OF_ACCESS_TOKENS: [&str; 5] = ["scp", "roles", "azp", "appid", "idtyp"];
-
 fn check(pairing: &Pairing<'_>) -> Check {
     let Some(claims) = pairing.token.claims() else { return Check::NotEvaluable(Reason::NO_CLAIMS) };
+    let Some(mark) = id_token_mark(claims, pairing.context.policy) else {
+        let own = pairing.context.policy.is_some_and(|policy| !policy.clients().own.is_empty());
+        let undecided = !own && !looks_like_access(claims);
+        return if undecided { Check::NotEvaluable(Reason::NOT_STATED) } else { Check::Quiet };
+    };
     let mut evidence = Evidence::new("An ID token was sent in place of an access token.")
-        .expected("an access token for this API");
+        .expected("an access token for this API")
+        .fact("claim", mark);
     evidence.actual = claims.audience.column().map(Cow::into_owned);
-    if let Some(mark) = OF_ID_TOKENS.into_iter().find(|name| is_present(claims, name)) {
-        return Check::fires(answered(evidence.fact("claim", mark), pairing));
+    if mark == "aud" {
+        evidence = evidence.confidence(Confidence::Heuristic);
     }
-    if OF_ACCESS_TOKENS.iter().any(|name| is_present(claims, name)) {
-        return Check::Quiet;
-    }
-    let own = pairing.context.policy.map_or(&[][..], |policy| policy.clients().own.as_slice());
-    if own.is_empty() {
-        return Check::NotEvaluable(Reason::NOT_STATED);
-    }
-    if !claims.audience.stated().any(|aud| own.iter().any(|own| entra::normal_guid(own) == aud)) {
-        return Check::Quiet;
-    }
-    evidence = evidence.fact("claim", "aud");
-    evidence.confidence = Some(Confidence::Heuristic);
     Check::fires(answered(evidence, pairing))
-}
-
-fn is_present(claims: &Claims<'_>, name: &str) -> bool {
-    !matches!(claims.member(name), None | Some(Value::Null))
 }

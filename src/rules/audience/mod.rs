@@ -11,6 +11,7 @@ pub(super) mod id_token_used;
 pub(super) mod ms_api_token;
 pub(super) mod wrong_aud;
 
+use super::claim;
 use super::kit::{Check, Evidence, Reason};
 use crate::entra::{self, FirstParty};
 use crate::facts::{Pairing, Validator, same_audience};
@@ -60,6 +61,26 @@ fn other_api<'p>(policy: Option<&'p Policy>, claims: &Claims, api: &ApiSettings)
 /// The Microsoft resource, other than Graph, that the token was made for.
 fn first_party(claims: &Claims) -> Option<&'static FirstParty> {
     entra::FIRST_PARTIES.iter().find(|party| claims.audience.stated().any(|aud| party.is_named_by(aud)))
+}
+
+/// Claims that bind an ID token to the sign-in that it answers (OpenID Connect Core section 3).
+const OF_ID_TOKENS: [&str; 3] = ["nonce", "c_hash", "at_hash"];
+/// Claims of which an access token has at least one.
+const OF_ACCESS_TOKENS: [&str; 5] = ["scp", "roles", "azp", "appid", "idtyp"];
+
+/// The claim that shows an ID token; `aud` where nothing speaks for an access token and it names an own client.
+pub(super) fn id_token_mark(claims: &Claims<'_>, policy: Option<&Policy>) -> Option<&'static str> {
+    if let Some(mark) = OF_ID_TOKENS.into_iter().find(|name| claim::is_present(claims, name)) {
+        return Some(mark);
+    }
+    let own = policy.map_or(&[][..], |policy| policy.clients().own.as_slice());
+    let is_own = |aud: &str| own.iter().any(|own| entra::normal_guid(own) == aud);
+    (!looks_like_access(claims) && claims.audience.stated().any(is_own)).then_some("aud")
+}
+
+/// True if a claim of access tokens is there.
+fn looks_like_access(claims: &Claims<'_>) -> bool {
+    OF_ACCESS_TOKENS.iter().any(|name| claim::is_present(claims, name))
 }
 
 /// Adds what the deployment's own audience check and a strict one answer, where they differ.

@@ -1,18 +1,19 @@
 //! `email-authz`
 
-use crate::codec::json::Value;
-use crate::entra;
+use super::email_unverified;
 use crate::facts::Facts;
-use crate::rules::kit::{Check, Confidence, Evidence, Reason, rule};
-use crate::token::Claims;
-use unicode_normalization::UnicodeNormalization;
+use crate::rules::kit::{Cells, Check, Confidence, Evidence, rule};
+use crate::rules::principal::{self, Bond};
+use crate::rules::tenant::{guest_user, personal_account};
 
 rule! {
     /// The application authorised the caller by a name or address that can change or be claimed by others.
     ///
     /// Why it matters: `email`, `upn`, `preferred_username`, `unique_name` and `name` are not unique across tenants, and in
     /// many tenants an administrator may write any address into them. An application that takes them as its key hands
-    /// accounts to whoever copies the text (nOAuth).
+    /// accounts to whoever copies the text (nOAuth). The finding is critical where such a copy is easy: the address is not
+    /// verified, the account is a personal one that the API is not for, or a guest calls a multi-tenant API; the evidence
+    /// names the rules that say so.
     ///
     /// What to do: let the application key on `tid` with `oid` (or `sub`) and migrate stored addresses once.
     ///
@@ -29,122 +30,43 @@ rule! {
     judge: Use(check),
 }
 
-/// Claims that can change or be claimed by others, in the order in which findings name them.
-const MUTABLE: [&str; 7] = [
-    "email",
-    "upn",
-    "preferred_username",
-    "unique_name",
-    "verified_primary_email",
-    "verified_secondary_email",
-    "name",
-];
-
-/// What joins the parts of a compound principal.
-const SEPARATORS: [char; 5] = [':', '/', '.', '@', '|'];
-
 const EXPECTED: &str = "tid with oid or sub";
 
 fn check(facts: &Facts<'_>) -> Check {
-    let Some(claims) = facts.token.claims() else { return Check::NotEvaluable(Reason::NO_CLAIMS) };
-    let Some(principal) = facts.principal.filter(|principal| !principal.trim().is_empty()) else {
-        return Check::NotEvaluable(Reason::NO_PRINCIPAL);
+    let (claims, principal) = match principal::of(facts) {
+        Ok(both) => both,
+        Err(check) => return check,
     };
-    if is_stable(principal.trim(), claims) {
-        return Check::Quiet;
-    }
-    let wanted = normal(principal);
-    let matched: Vec<&str> =
-        MUTABLE.into_iter().filter(|name| texts(claims, name).any(|value| normal(value) == wanted)).collect();
-    let multi_tenant = facts.api.is_some_and(|api| api.multi_tenant);
-    if let Some(claim) = matched.first().copied() {
-        return Check::fires(
+    let evidence = match principal::bond(principal, claims) {
+        Bond::Mutable(claim) => {
+            let matched: Vec<&str> = principal::mutable(principal, claims).collect();
             Evidence::new(format!("The application authorised the caller by the claim {claim}."))
-                .expected(EXPECTED)
-                .actual(principal)
                 .fact("claim", claim)
                 .fact("claims", matched)
-                .fact("multi_tenant", multi_tenant),
-        );
-    }
-    let carries_address = MUTABLE.into_iter().flat_map(|name| texts(claims, name)).any(is_mail_like);
-    if carries_address || !is_mail_like(principal) {
-        return Check::Quiet;
-    }
-    let mut evidence =
-        Evidence::new("The application authorised the caller by what looks like an address or user name.")
-            .expected(EXPECTED)
-            .actual(principal)
-            .fact("reason", "shape-only")
-            .fact("multi_tenant", multi_tenant);
-    evidence.confidence = Some(Confidence::Heuristic);
-    Check::fires(evidence)
-}
-
-/// The strings of a claim: one, or those of an array.
-fn texts<'c>(claims: &'c Claims<'_>, name: &str) -> impl Iterator<Item = &'c str> {
-    let values = match claims.member(name) {
-        Some(Value::Array(items)) => items.as_slice(),
-        Some(value) => std::slice::from_ref(value),
-        None => &[],
+        }
+        Bond::Shape => {
+            Evidence::new("The application authorised the caller by what looks like an address or user name.")
+                .fact("reason", "shape-only")
+                .confidence(Confidence::Heuristic)
+        }
+        _ => return Check::Quiet,
     };
-    values.iter().filter_map(Value::as_text).filter(|text| !text.trim().is_empty())
-}
-
-/// True for a principal that cannot move to somebody else: an id of the identity, with its tenant or alone, or the
-/// client.
-fn is_stable(principal: &str, claims: &Claims) -> bool {
-    let ids = [claims.oid.as_deref(), claims.sub];
-    let is_id = |id: Option<&str>| id.is_some_and(|id| same_id(principal, id));
-    if ids.into_iter().any(is_id) || is_id(claims.client_id.as_deref()) {
-        return true;
+    let multi_tenant = facts.api.is_some_and(|api| api.multi_tenant);
+    let evidence = evidence.expected(EXPECTED).actual(principal).fact("multi_tenant", multi_tenant);
+    let worse = worse(facts, multi_tenant);
+    if worse.is_empty() {
+        return Check::fires(evidence);
     }
-    let Some(tenant) = claims.tenant() else { return is_client(principal, claims) };
-    let with_tenant = |id: &str| is_compound(principal, tenant, id) || is_compound(principal, id, tenant);
-    ids.into_iter().flatten().any(with_tenant) || is_client(principal, claims)
+    Check::fires(evidence.fact("worse_by", worse).cells(Cells::new('C', 'L')))
 }
 
-/// True if the principal is a client that a token names beside the one that counts.
-fn is_client(principal: &str, claims: &Claims) -> bool {
-    ["azp", "appid"].into_iter().filter_map(|name| claims.text(name)).any(|id| same_id(principal, id))
-}
-
-/// True if the principal is two ids joined by one of the separators.
-fn is_compound(principal: &str, first: &str, second: &str) -> bool {
-    let (Some(head), Some(tail)) = (principal.get(..first.len()), principal.get(first.len()..)) else {
-        return false;
-    };
-    same_id(head, first) && tail.strip_prefix(SEPARATORS).is_some_and(|rest| same_id(rest, second))
-}
-
-/// Ids are compared letter for letter, GUIDs in any letter case.
-fn same_id(text: &str, id: &str) -> bool {
-    !id.is_empty()
-        && text.len() == id.len()
-        && (text == id || (text.eq_ignore_ascii_case(id) && entra::is_guid(id)))
-}
-
-/// A value as it is compared (rules.md 1.4): trimmed, GUIDs in lower case, addresses composed and in lower case.
-fn normal(text: &str) -> String {
-    let text = text.trim();
-    if is_mail_like(text) {
-        text.nfc().collect::<String>().to_lowercase()
-    } else {
-        entra::normal_guid(text).into_owned()
-    }
-}
-
-/// True for what looks like an address or user name: `x@y`, `live.com#x`, or the `#EXT#` of guests.
-fn is_mail_like(text: &str) -> bool {
-    let text = text.trim();
-    let lower = text.to_ascii_lowercase();
-    if lower.starts_with("live.com#") || lower.contains("#ext#") {
-        return true;
-    }
-    text.rsplit_once('@').is_some_and(|(user, domain)| {
-        !user.is_empty()
-            && !domain.is_empty()
-            && !entra::is_guid(domain)
-            && !text.contains(char::is_whitespace)
-    })
+/// The rules that make the matter worse.
+fn worse(facts: &Facts<'_>, multi_tenant: bool) -> Vec<&'static str> {
+    let guests = multi_tenant.then_some(&guest_user::RULE);
+    [&email_unverified::RULE, &personal_account::RULE]
+        .into_iter()
+        .chain(guests)
+        .filter(|rule| matches!(rule.judge_use(facts), Check::Fires(_)))
+        .map(|rule| rule.id)
+        .collect()
 }
