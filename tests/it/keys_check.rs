@@ -1,21 +1,15 @@
 //! `keys check`: tampering, wrong keys, gaps, and the sources that a result's issuers need.
 
-use crate::mint::{self, CaptureSpec};
+use crate::mint;
 use crate::result::{audit_in, tokentrail};
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 /// Writes an archive of `testdata/good.toml` by its name.
 fn archive(name: &str) -> tempfile::TempDir {
-    #[derive(serde::Deserialize)]
-    struct Good {
-        archives: BTreeMap<String, Vec<CaptureSpec>>,
-    }
-    let good: Good = toml::from_str(&fs::read_to_string(mint::testdata("good.toml")).unwrap()).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    mint::write_archive(folder.path(), &good.archives[name]);
+    mint::write_good_archive(name, folder.path());
     folder
 }
 

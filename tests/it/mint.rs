@@ -12,6 +12,7 @@ use aws_lc_rs::signature::{self, KeyPair as _};
 use aws_lc_rs::{digest, hmac};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -286,10 +287,25 @@ fn json_value(value: &toml::Value) -> Value {
     }
 }
 
+/// `good.toml`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Good {
+    pub(crate) token: toml::Table,
+    pub(crate) record: toml::Table,
+    pub(crate) policy: String,
+    pub(crate) keys: String,
+    /// Key archives by name.
+    pub(crate) archives: BTreeMap<String, Vec<CaptureSpec>>,
+}
+
+pub(crate) fn good() -> Good {
+    toml::from_str(&fs::read_to_string(testdata("good.toml")).unwrap()).unwrap()
+}
+
 /// The token of `good.toml` with other claims.
 pub(crate) fn good_token(claims: &Value, signed_by: &str) -> String {
-    let good: toml::Table = toml::from_str(&fs::read_to_string(testdata("good.toml")).unwrap()).unwrap();
-    let mut token = good["token"].as_table().unwrap().clone();
+    let mut token = good().token;
     for (name, value) in claims.as_object().unwrap() {
         token["claims"].as_table_mut().unwrap().insert(name.clone(), toml::Value::try_from(value).unwrap());
     }
@@ -300,10 +316,9 @@ pub(crate) fn good_token(claims: &Value, signed_by: &str) -> String {
 
 /// Writes an archive of `good.toml`.
 pub(crate) fn write_good_archive(name: &str, directory: &Path) {
-    let good: toml::Table = toml::from_str(&fs::read_to_string(testdata("good.toml")).unwrap()).unwrap();
-    let captures: Vec<CaptureSpec> = good["archives"][name].clone().try_into().unwrap();
+    let captures = &good().archives[name];
     fs::create_dir_all(directory).unwrap();
-    write_archive(directory, &captures);
+    write_archive(directory, captures);
 }
 
 /// Replaces date-times by seconds since the epoch, as claims have them.

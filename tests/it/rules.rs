@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use crate::case_record::RecordSpec;
-use crate::mint::{self, CaptureSpec, TokenSpec, merge, remove};
+use crate::mint::{self, CaptureSpec, Good, TokenSpec, good, merge, remove};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -19,18 +19,6 @@ use tokentrail::rules::{self, RULES, Rule};
 use tokentrail::time::{DAY, HOUR, SECOND, UtcMicros};
 use tokentrail::token::Token;
 use tokentrail::verify::{Verifier, VerifyItem};
-
-/// `good.toml`
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Good {
-    token: toml::Table,
-    record: toml::Table,
-    policy: String,
-    keys: String,
-    /// Key archives by name.
-    archives: BTreeMap<String, Vec<CaptureSpec>>,
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -219,10 +207,6 @@ fn answers(rule: &Rule, facts: &Facts<'_>) -> Vec<Evidence> {
 
 /// Members of an object, each followed by a comma; often with duplicates and wrong types.
 const JSON_LIKE: &str = r#"("(aud|iss|tid|exp|kid|alg|jwk|crit|nonce)":("[ -~&&[^"\\\\]]{0,40}"|-?[0-9]{1,20}|\[\]|null|\{"kty":"RSA"\}),){0,4}"#;
-
-fn good() -> Good {
-    toml::from_str(&fs::read_to_string(mint::testdata("good.toml")).unwrap()).unwrap()
-}
 
 fn file_of(rule: &Rule) -> PathBuf {
     mint::testdata("rules").join(rule.category.name()).join(format!("{}.toml", rule.id))

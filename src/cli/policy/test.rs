@@ -12,7 +12,7 @@ use std::path::Path;
 use tokentrail::facts::Outcome as Answered;
 use tokentrail::facts::{Context, DataTenant, Facts, JudgedTime, Position, Tokenless};
 use tokentrail::policy::{Policy, Request, Trial, TrialFile, TrialRequest, TrialToken};
-use tokentrail::record::{LoggedTime, Presence, Record, TimeIs, TokenHit};
+use tokentrail::record::{LoggedTime, Presence, Record, Scheme, TimeIs, TokenHit};
 use tokentrail::rules;
 use tokentrail::rules::kit::{Check, Judge};
 use tokentrail::rules::{RULES, Rule, Severity};
@@ -110,11 +110,14 @@ fn find(policy: &Policy, trial: &Trial) -> Result<Found, Failure> {
     }
     let (value, token) = token.with_verdict(verdict);
     let absent = matches!(trial.token, TrialToken::Absent);
-    let hits = [TokenHit { value: &value, place: "header:authorization", at_cut: false }];
+    let hit =
+        TokenHit { value: &value, place: "header:authorization", scheme: Scheme::Bearer, at_cut: false };
+    let hits = [hit];
     let record = record(&request, if absent { &[] } else { &hits });
     let facts = Facts {
         record: &record,
         position: Position { source: Some("test"), line: Some(1), offset: Some(0) },
+        hit,
         time: JudgedTime::of(&record),
         outcome: Answered::of(record.status, record.location),
         gateway: record.gateway,
