@@ -328,7 +328,7 @@ impl Engine {
                 enforced,
                 seen: Seen::at(time),
                 at: place.at,
-                detail: place.detail(evidence, names),
+                detail: place.detail(evidence, facts, names),
                 client_ips: FirstTen::of(place.at, place.client_ip),
             }),
             MapEntry::Occupied(mut known) => {
@@ -345,9 +345,9 @@ impl Engine {
                     finding.client_ips.add(place.at, address, names);
                 }
                 let order = place.at.order(&finding.at, names);
-                if order.is_lt() || (order.is_eq() && place.detail(evidence, names) < finding.detail) {
+                if order.is_lt() || (order.is_eq() && place.detail(evidence, facts, names) < finding.detail) {
                     finding.at = place.at;
-                    finding.detail = place.detail(evidence, names);
+                    finding.detail = place.detail(evidence, facts, names);
                 }
                 known.into_mut()
             }

@@ -7,11 +7,11 @@ use super::order::At;
 use super::partial::{Detail, Partial};
 use super::scan::Scanned;
 use super::tokens;
-use crate::facts::{DataTenant, Facts, JudgedTime};
+use crate::facts::{Answer, DataTenant, Facts, JudgedTime, Validator};
 use crate::findings::{OccurrenceRow, OccurrenceTexts};
 use crate::limits;
 use crate::redact::{self, Secrets};
-use crate::rules::kit::{Evidence, Rule, Severity};
+use crate::rules::kit::{Evidence, PRESET_VERDICT, Rule, STRICT_VERDICT, Severity};
 use crate::time::UtcMicros;
 use aws_lc_rs::digest;
 use serde_json::Value;
@@ -129,15 +129,16 @@ impl<'a> Place<'a> {
         text.map(|text| self.cell(text).into_owned())
     }
 
-    /// What a finding says here.
-    pub(super) fn detail(&self, evidence: &Evidence, names: &Names) -> Detail {
+    /// What a finding says here. Where the deployment's validator and a strict one part over the token, it says what each
+    /// answers: whether the gateway was entitled to accept it (rules.md 5.6).
+    pub(super) fn detail(&self, evidence: &Evidence, facts: &Facts<'_>, names: &Names) -> Detail {
         let claim =
             evidence.facts.iter().find(|(name, _)| *name == "claim").and_then(|(_, value)| value.as_str());
         Detail {
             message: self.cell(&evidence.message).into_owned(),
             expected: self.optional(evidence.expected.as_deref()),
             actual: self.optional(evidence.actual.as_deref()),
-            evidence: self.evidence(evidence),
+            evidence: self.evidence(evidence, entitled(evidence, facts)),
             client_ip: names.optional(self.client_ip).map(str::to_owned),
             claim: self.optional(claim),
         }
@@ -145,11 +146,15 @@ impl<'a> Place<'a> {
 
     /// The facts as a JSON object with sorted keys that fits a cell: texts are shortened until it does, so that it stays
     /// JSON.
-    fn evidence(&self, evidence: &Evidence) -> String {
+    fn evidence(&self, evidence: &Evidence, entitled: Option<[Answer; 2]>) -> String {
         let mut longest = limits::CELL_BYTES_MAX;
         loop {
-            let facts: BTreeMap<&str, Value> =
+            let mut facts: BTreeMap<&str, Value> =
                 evidence.facts.iter().map(|(name, value)| (*name, self.value(value, longest))).collect();
+            if let Some([preset, strict]) = entitled {
+                facts.insert(PRESET_VERDICT, preset.name().into());
+                facts.insert(STRICT_VERDICT, strict.name().into());
+            }
             let text = serde_json::to_string(&facts).unwrap_or_default();
             if text.len() <= limits::CELL_BYTES_MAX || longest < 16 {
                 return text;
@@ -221,4 +226,15 @@ pub(super) fn occurrence(
     row.record_sha256 = place.record_sha256();
     row.status = record.status;
     row
+}
+
+/// The answers of the deployment's own validator and of a strict one to the whole token, where they differ and the rule does
+/// not say what they answer to its part.
+fn entitled(evidence: &Evidence, facts: &Facts<'_>) -> Option<[Answer; 2]> {
+    if evidence.facts.iter().any(|(name, _)| *name == PRESET_VERDICT) {
+        return None;
+    }
+    let answers =
+        [Validator::of(facts.validation), Validator::STRICT].map(|validator| validator.answer(facts));
+    (answers[0] != answers[1]).then_some(answers)
 }

@@ -267,6 +267,11 @@ pub enum CausePart {
     Tid,
 }
 
+/// Where evidence says what the deployment's own validator answers.
+pub const PRESET_VERDICT: &str = "preset_verdict";
+/// Where evidence says what a strict validator answers.
+pub const STRICT_VERDICT: &str = "strict_verdict";
+
 /// What a rule found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Evidence {
@@ -318,7 +323,7 @@ impl Evidence {
         if preset == strict {
             return self;
         }
-        self.fact("preset_verdict", preset.name()).fact("strict_verdict", strict.name())
+        self.fact(PRESET_VERDICT, preset.name()).fact(STRICT_VERDICT, strict.name())
     }
 
     /// Replaces the rule's confidence.

@@ -296,3 +296,35 @@ fn an_api_that_maps_tokens_to_ids_of_its_own_is_a_hole_of_the_policy() {
     assert_eq!(said(unbound(17, 2)), (17, Severity::Critical, "overreach"));
     assert_eq!(said(unbound(4, 0)), (4, Severity::Critical, "overreach"));
 }
+
+#[test]
+fn findings_say_whether_the_gateway_was_entitled_to_accept() {
+    let folder = tempfile::tempdir().unwrap();
+    mint::write_good_archive("everyday", folder.path());
+    let keys = Arc::new(KeyHistory::load(folder.path()).unwrap());
+    let evidence = |preset: &str, aud: &str, rule: &str| {
+        let policy = format!("{POLICY}\n[validation]\npreset = '{preset}'\n");
+        let engine = Engine::new(Setup {
+            policy: Some(Arc::new(Policy::parse(&policy).unwrap())),
+            keys: Some(Arc::clone(&keys)),
+            rules: vec![rules::find(rule).unwrap()],
+            filters: Filters::default(),
+            occurrences: false,
+            activity: false,
+            portable: false,
+        });
+        let token = mint::good_token(&json!({"aud": aud, "acct": 1}), "rsa-a");
+        let used = (token, "2026-10-14T10:30:00Z".to_owned());
+        let findings = concluded(&engine, std::iter::once(used)).tables.findings;
+        let [finding] = findings.as_slice() else { panic!("{findings:?}") };
+        let evidence: serde_json::Value = serde_json::from_str(&finding.evidence).unwrap();
+        ["preset_verdict", "strict_verdict"].map(|name| evidence[name].as_str().map(str::to_owned))
+    };
+    let parted = ["accepts", "refuses"].map(|answer| Some(answer.to_owned()));
+    // Kong never looks at the audience; a rule about something else says so, too.
+    assert_eq!(evidence("kong", "api://billing", "guest-user"), parted);
+    assert_eq!(evidence("kong", "api://billing", "wrong-aud"), parted);
+    // A validator that would have refused was bypassed, and one that a strict one agrees with needs no word.
+    assert_eq!(evidence("dotnet", "api://billing", "guest-user"), [None, None]);
+    assert_eq!(evidence("kong", "api://orders", "guest-user"), [None, None]);
+}
