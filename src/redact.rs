@@ -16,6 +16,19 @@ impl Fingerprint {
     pub fn hex(&self) -> String {
         hex(&self.0)
     }
+
+    /// The fingerprint of 64 lower-case hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        if text.len() != 2 * bytes.len() {
+            return None;
+        }
+        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+            *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+        }
+        let parsed = Self(bytes);
+        (parsed.hex() == text).then_some(parsed)
+    }
 }
 
 impl fmt::Debug for Fingerprint {

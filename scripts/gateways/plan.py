@@ -106,9 +106,10 @@ class Plan:
         self.doubled()
         other, _ = self.mint("customers")
         foreign = ["confused-deputy", "wrong-aud"]
-        self.add("orders", other, rules=foreign, count=3, agent=AWKWARD_AGENT)
-        self.add("orders", other, 401)  # wrong-aud is info when refused, confused-deputy nothing
-        self.add("orders", other, 403, rules=foreign)
+        agents = ["token-many-ua"]
+        self.add("orders", other, rules=foreign + agents, count=3, agent=AWKWARD_AGENT)
+        self.add("orders", other, 401, rules=agents)  # wrong-aud is info when refused, confused-deputy nothing
+        self.add("orders", other, 403, rules=foreign + agents)
         if self.gateway != "caddy":
             self.add("catalog", self.mint("orders")[0], rules=foreign, where="query")
         graph, _ = self.mint("orders", aud=GRAPH)

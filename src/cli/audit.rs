@@ -15,6 +15,7 @@ use std::fs;
 use std::io::Write as _;
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tokentrail::engine::Engine;
 use tokentrail::pipeline;
 use tokentrail::pipeline::RunError;
@@ -34,7 +35,12 @@ pub(super) fn run(args: &AuditArgs, console: Console) -> Outcome {
     let started = clock::now();
     let prepared = Prepared::new(args, started)?;
     // The process ends after this: to give back the memory of every token one by one would be a tenth of a short run.
-    let engine = ManuallyDrop::new(Engine::new(prepared.setup(args)));
+    let setup = prepared.setup(args);
+    let engine = match &prepared.earlier {
+        Some(earlier) => Engine::with_earlier(setup, Arc::clone(earlier)),
+        None => Engine::new(setup),
+    };
+    let engine = ManuallyDrop::new(engine);
     if args.run.dry_run {
         return dry_run::run(&prepared, &engine, args);
     }

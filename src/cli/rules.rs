@@ -138,6 +138,7 @@ fn need_name(need: Need) -> &'static str {
     match need {
         Need::Claims => "readable claims",
         Need::Header => "a readable header",
+        Need::Baseline => "an earlier result (--baseline)",
         Need::Keys => "a key archive (--keys)",
         Need::Time => "a time in the record",
         Need::Policy => "a policy (--policy)",

@@ -7,12 +7,15 @@ use super::problems;
 use super::tables;
 use super::tokens::TokenSummary;
 use super::totals::Totals;
+use super::trails::{Judged, TrailStore};
 use super::{Concluded, Engine, Partial};
+use crate::facts::Outcome;
 use crate::findings::{CoverageRow, FindingRow, Tables, TokenCells, finding_id, problem_id};
-use crate::policy::Stage;
+use crate::policy::{Behaviour, Stage};
 use crate::redact::{self, Fingerprint};
+use crate::rules::Severity;
 use crate::rules::kit::{CausePart, Judge, Rule, Statement};
-use crate::rules::run::{Conclusion, Downgrade, RunFinding};
+use crate::rules::run::{Conclusion, Downgrade, Raise, RunFinding};
 use crate::time::{SECOND, UtcMicros};
 use crate::verify::Verdict;
 use serde_json::Value;
@@ -32,6 +35,12 @@ impl Engine {
             }
             conclusions.push((at, rule, conclusion));
         }
+        for (at, conclusion) in self.judge_trails(&partial) {
+            for (reason, requests) in &conclusion.not_evaluable {
+                partial.not_evaluable.add(at, *reason, *requests);
+            }
+            conclusions.extend(self.rules.get(at).map(|rule| (at, *rule, conclusion)));
+        }
         let downgrades: Vec<&Downgrade> =
             conclusions.iter().flat_map(|(_, _, conclusion)| &conclusion.downgrades).collect();
         let mut findings: Vec<FindingRow> = partial
@@ -42,9 +51,10 @@ impl Engine {
         for finding in &mut findings {
             downgrade(finding, &downgrades);
         }
+        raise(&mut findings, conclusions.iter().flat_map(|(_, _, conclusion)| &conclusion.raises));
         let mut of_run: Vec<(usize, FindingRow)> = Vec::new();
         for (at, rule, conclusion) in &conclusions {
-            let rows = conclusion.findings.iter().map(|finding| run_finding(rule, &partial, finding));
+            let rows = conclusion.findings.iter().map(|finding| self.run_finding(rule, &partial, finding));
             of_run.extend(
                 rows.map(|row| (*at, FindingRow { stage: self.stage_of(row.api.as_deref()), ..row })),
             );
@@ -71,8 +81,8 @@ impl Engine {
         findings.sort_by(|a, b| order(a).cmp(&order(b)));
         let (problems, coverage) = (problems::group(&findings), coverage(&partial));
         let totals = Totals::new(self, &partial, &findings, &problems);
-        let (tokens, activity) = tables::large(partial, &findings);
-        let tables = Tables { findings, problems, tokens, activity, coverage };
+        let [tokens, activity, state] = tables::large(self, partial, &findings);
+        let tables = Tables { findings, problems, tokens, activity, coverage, state };
         Concluded { tables, totals }
     }
 
@@ -93,7 +103,7 @@ impl Engine {
                         uses: None,
                     }
                 });
-            Some(findings.map(|finding| (at, run_finding(rule, partial, &finding))).collect::<Vec<_>>())
+            Some(findings.map(|finding| (at, self.run_finding(rule, partial, &finding))).collect::<Vec<_>>())
         };
         self.rules.iter().enumerate().filter_map(rows).flatten().collect()
     }
@@ -162,6 +172,88 @@ impl Engine {
         let parts: Vec<String> = rule.cause.iter().map(part).collect();
         redact::cell(&parts.join(", "), &[]).into_owned()
     }
+
+    /// The row of a run rule's finding.
+    fn run_finding(&self, rule: &Rule, partial: &Partial, finding: &RunFinding) -> FindingRow {
+        let cell = |text: &str| redact::cell(text, &[]).into_owned();
+        let optional = |text: &Option<String>| text.as_deref().map(cell);
+        let summary = finding.token.and_then(|token| summary(partial, token));
+        let sha256 = finding.token.map(|token| token.hex());
+        let (gateway, api, subject) =
+            (optional(&finding.gateway), optional(&finding.api), optional(&finding.subject));
+        let uses = finding.uses.as_ref();
+        let outcome = uses.map(|uses| uses.outcome);
+        let outcome_name = outcome.map(Outcome::name);
+        let cause = subject.clone().unwrap_or_else(|| self.run_cause(finding, summary, &partial.names));
+        let facts: BTreeMap<&str, &Value> =
+            finding.evidence.facts.iter().map(|(name, value)| (*name, value)).collect();
+        let (source, line, offset) = uses.map_or((None, None, None), |uses| uses.first.clone());
+        FindingRow {
+            finding_id: finding_id(
+                rule.id,
+                sha256.as_deref(),
+                gateway.as_deref(),
+                api.as_deref(),
+                outcome_name,
+                subject.as_deref(),
+            ),
+            problem_id: problem_id(rule.id, gateway.as_deref(), api.as_deref(), outcome_name, &cause),
+            rule: rule.id,
+            category: rule.category.name(),
+            severity: finding.severity,
+            lane: rule.lane.name(),
+            confidence: finding.evidence.confidence.unwrap_or(rule.confidence),
+            outcome,
+            signature: summary.map(|summary| summary.verdict),
+            token_sha256: finding.token,
+            subject,
+            count: uses.map_or(0, |uses| uses.count),
+            first_seen: uses.and_then(|uses| uses.seen).map(|seen| seen.0),
+            last_seen: uses.and_then(|uses| uses.seen).map(|seen| seen.1),
+            gateway,
+            api,
+            token: summary.map_or_else(TokenCells::default, |summary| cells(summary, &partial.names)),
+            expected: optional(&finding.evidence.expected),
+            actual: optional(&finding.evidence.actual),
+            message: cell(&finding.evidence.message),
+            evidence: cell(&serde_json::to_string(&facts).unwrap_or_default()),
+            client_ips: Vec::new(),
+            source: optional(&source),
+            line,
+            offset,
+            accepted_by: None,
+            stage: Stage::Enforce.name(),
+            cause,
+        }
+    }
+
+    /// The text that tells a problem of a run rule without a subject from others of the rule; see [`Self::cause`].
+    fn run_cause(&self, finding: &RunFinding, token: Option<&TokenSummary>, names: &Names) -> String {
+        let verdict = token.map(|token| token.verdict);
+        let unverified_run = self.keys.is_none() && verdict == Some(Verdict::NotCovered);
+        if verdict.is_some_and(|verdict| !verdict.is_valid()) && !unverified_run {
+            return format!(
+                "net={}",
+                finding.uses.as_ref().and_then(|uses| uses.net.as_deref()).unwrap_or("")
+            );
+        }
+        let text = |of: fn(&TokenSummary) -> Option<Name>| names.optional(token.and_then(of)).unwrap_or("");
+        let (client, tid) = (text(|token| token.texts.client_id), text(|token| token.texts.tid));
+        format!("client={client}, tid={tid}")
+    }
+
+    /// What the rules over trails say.
+    fn judge_trails(&self, partial: &Partial) -> Vec<Judged> {
+        if !self.keeps_trails {
+            return Vec::new();
+        }
+        let Partial { names, tokens, trails, .. } = partial;
+        let earlier = self.earlier.as_deref();
+        let default = Behaviour::default();
+        let behaviour = self.policy.as_ref().map_or(&default, |policy| policy.behaviour());
+        let store = TrailStore::new(names, tokens, trails, earlier, self.keys.is_some());
+        store.judge(&self.rules, behaviour, earlier)
+    }
 }
 
 /// The /24 or /56 of an address; empty for anything that is none.
@@ -179,6 +271,20 @@ fn network(address: Option<&str>) -> String {
     }
 }
 
+/// Raises findings that turned out to matter more.
+fn raise<'r>(findings: &mut [FindingRow], raises: impl Iterator<Item = &'r Raise>) {
+    type Raised<'r> = (&'r str, Option<Fingerprint>, Option<&'r str>, Option<Outcome>);
+    let raised: BTreeMap<Raised<'_>, Severity> = raises
+        .map(|raise| ((raise.rule, Some(raise.token), raise.api.as_deref(), Some(raise.outcome)), raise.to))
+        .collect();
+    for finding in findings {
+        let place = (finding.rule, finding.token_sha256, finding.api.as_deref(), finding.outcome);
+        if let Some(severity) = raised.get(&place) {
+            finding.severity = finding.severity.max(*severity);
+        }
+    }
+}
+
 type Order<'f> =
     (&'f str, Option<&'f str>, Option<Fingerprint>, Option<&'f str>, Option<&'static str>, Option<&'f str>);
 
@@ -189,7 +295,7 @@ fn order(row: &FindingRow) -> Order<'_> {
         row.api.as_deref(),
         row.token_sha256,
         row.gateway.as_deref(),
-        row.outcome.map(crate::facts::Outcome::name),
+        row.outcome.map(Outcome::name),
         row.subject.as_deref(),
     )
 }
@@ -215,66 +321,6 @@ fn greatest(evidence: &str, name: &str, seen: Option<(UtcMicros, UtcMicros)>) ->
     let later =
         seen.filter(|_| name == "late_by_s").map_or(0, |(first, last)| last.0.saturating_sub(first.0));
     Some(evidence.get(name)?.as_i64()?.saturating_add(later.div_euclid(SECOND)))
-}
-
-/// The row of a run rule's finding.
-fn run_finding(rule: &Rule, partial: &Partial, finding: &RunFinding) -> FindingRow {
-    let cell = |text: &str| redact::cell(text, &[]).into_owned();
-    let optional = |text: &Option<String>| text.as_deref().map(cell);
-    let summary = finding.token.and_then(|token| summary(partial, token));
-    let sha256 = finding.token.map(|token| token.hex());
-    let (gateway, api, subject) =
-        (optional(&finding.gateway), optional(&finding.api), optional(&finding.subject));
-    let uses = finding.uses.as_ref();
-    let outcome = uses.map(|uses| uses.outcome);
-    let outcome_name = outcome.map(crate::facts::Outcome::name);
-    let cause = subject.clone().unwrap_or_else(|| {
-        let text = |of: fn(&TokenSummary) -> Option<Name>| {
-            partial.names.optional(summary.and_then(of)).unwrap_or_default()
-        };
-        let (client, tid) = (text(|token| token.texts.client_id), text(|token| token.texts.tid));
-        format!("client={client}, tid={tid}")
-    });
-    let facts: BTreeMap<&str, &Value> =
-        finding.evidence.facts.iter().map(|(name, value)| (*name, value)).collect();
-    let (source, line, offset) = uses.map_or((None, None, None), |uses| uses.first.clone());
-    FindingRow {
-        finding_id: finding_id(
-            rule.id,
-            sha256.as_deref(),
-            gateway.as_deref(),
-            api.as_deref(),
-            outcome_name,
-            subject.as_deref(),
-        ),
-        problem_id: problem_id(rule.id, gateway.as_deref(), api.as_deref(), outcome_name, &cause),
-        rule: rule.id,
-        category: rule.category.name(),
-        severity: finding.severity,
-        lane: rule.lane.name(),
-        confidence: finding.evidence.confidence.unwrap_or(rule.confidence),
-        outcome,
-        signature: summary.map(|summary| summary.verdict),
-        token_sha256: finding.token,
-        subject,
-        count: uses.map_or(0, |uses| uses.count),
-        first_seen: uses.and_then(|uses| uses.seen).map(|seen| seen.0),
-        last_seen: uses.and_then(|uses| uses.seen).map(|seen| seen.1),
-        gateway,
-        api,
-        token: summary.map_or_else(TokenCells::default, |summary| cells(summary, &partial.names)),
-        expected: optional(&finding.evidence.expected),
-        actual: optional(&finding.evidence.actual),
-        message: cell(&finding.evidence.message),
-        evidence: cell(&serde_json::to_string(&facts).unwrap_or_default()),
-        client_ips: Vec::new(),
-        source: optional(&source),
-        line,
-        offset,
-        accepted_by: None,
-        stage: Stage::Enforce.name(),
-        cause,
-    }
 }
 
 fn summary(partial: &Partial, token: Fingerprint) -> Option<&TokenSummary> {

@@ -2,6 +2,8 @@
 //! rules. Made once, remembered, shared.
 
 use super::Engine;
+use super::trails;
+use crate::codec::base64url::Spelling;
 use crate::entra;
 use crate::facts::{Context, Facts, Outcome, TokenFacts};
 use crate::keys::KeyId;
@@ -26,6 +28,10 @@ pub(super) struct Entry {
     pub(super) key_source: Option<String>,
     /// What the search for a key of another authority found, once it was made.
     foreign_key: OnceLock<Option<KeyId>>,
+    /// Beginning of the digest of header and payload; 0 where there are no three parts that decode.
+    pub(super) signed: u64,
+    /// Number of the spelling of the signature; 0 for the canonical one.
+    pub(super) spelling: u32,
     /// Length of the shortest text of the token that must not stand in any cell; a shorter text cannot hold one.
     pub(super) secret_bytes_min: usize,
 }
@@ -71,12 +77,14 @@ impl Entry {
         Self {
             value: value.into(),
             at_cut,
-            facts,
             fires: fires.into(),
             unlooked: unlooked.into(),
             key_source,
+            signed: signed(&facts.token),
+            spelling: spelling(value, &facts.token),
             foreign_key: OnceLock::new(),
             secret_bytes_min: secret_bytes_min.unwrap_or(usize::MAX),
+            facts,
         }
     }
 
@@ -100,6 +108,20 @@ impl Entry {
     pub(super) fn secrets(&self) -> impl Iterator<Item = &str> {
         secrets(&self.value, &self.facts)
     }
+}
+
+fn signed(token: &Token) -> u64 {
+    token.signed_sha256.and_then(|sha256| sha256.first_chunk().copied()).map_or(0, u64::from_be_bytes)
+}
+
+/// Tells spellings of one signature apart that decode to the same bytes.
+fn spelling(value: &str, token: &Token) -> u32 {
+    let signature = token.form.jws().map(|jws| &jws.signature);
+    let Some(signature) = signature.filter(|signature| signature.spelling == Spelling::NonCanonical) else {
+        return 0;
+    };
+    let text = value.get(signature.range.clone()).unwrap_or_default();
+    trails::short(trails::quick(text.as_bytes(), 0)).max(1)
 }
 
 /// The texts of a token that must not stand in any cell: the value, its payload and its signature.

@@ -10,6 +10,7 @@ use super::partial::{Coverage, CoverageKey, Finding, FindingKey};
 use super::scan::Scanned;
 use super::shared::Shared;
 use super::tokens::{TokenNames, TokenNumber, TokenSummary};
+use super::trails::Observed;
 use super::write::{self, Place, Seat, Tokens};
 use super::{Engine, Input, Partial, Rows};
 use crate::facts::{DataTenant, Facts, JudgedTime, Outcome};
@@ -114,6 +115,11 @@ impl Engine {
                 new.push((slot, token));
             }
             if let Some(paired) = tokens.front.paired(slot) {
+                if self.keeps_trails {
+                    let Partial { trails, names, .. } = &mut *partial;
+                    let marks = paired.marks;
+                    trails.observe(token, &Observed { facts: &facts, entry, place, marks }, names);
+                }
                 let uses = Use { facts: &facts, entry, paired, token, place };
                 not_evaluable |= self.run_rules(&uses, partial, rows);
             }

@@ -28,6 +28,7 @@ mod systemic;
 mod tables;
 mod tokens;
 mod totals;
+mod trails;
 mod uncovered;
 mod write;
 
@@ -39,6 +40,7 @@ pub use partial::Partial;
 pub use saved::SavedError;
 pub use systemic::Systemic;
 pub use totals::{AcceptTotals, GatewayTotals, Totals};
+pub use trails::Earlier;
 pub use uncovered::UncoveredPlace;
 
 use crate::facts::{Context, Facts};
@@ -181,6 +183,10 @@ pub struct Engine {
     accepts: Accepts,
     /// What is left to do at a use of a token at an API.
     plans: Plans,
+    /// True if a rule looks at trails.
+    keeps_trails: bool,
+    /// What an earlier run kept.
+    earlier: Option<Arc<Earlier>>,
     filters: Filters,
     /// True if a filter names a claim, the kid or the token itself.
     filters_tokens: bool,
@@ -236,7 +242,17 @@ impl UseRule {
 impl Engine {
     /// An engine; rules that the run lacks an input for are set aside.
     pub fn new(setup: Setup) -> Self {
-        let context = Context { policy: setup.policy.as_deref(), keys: setup.keys.as_deref() };
+        Self::make(setup, None)
+    }
+
+    /// An engine that knows what an earlier run kept.
+    pub fn with_earlier(setup: Setup, earlier: Arc<Earlier>) -> Self {
+        Self::make(setup, Some(earlier))
+    }
+
+    fn make(setup: Setup, earlier: Option<Arc<Earlier>>) -> Self {
+        let baseline = earlier.is_some();
+        let context = Context { policy: setup.policy.as_deref(), keys: setup.keys.as_deref(), baseline };
         let mut skipped = BTreeMap::new();
         let mut rules = Vec::new();
         for rule in setup.rules {
@@ -250,6 +266,7 @@ impl Engine {
         let api_rules = rules.iter().copied().enumerate().filter(of_api).collect();
         let use_rules = rules.iter().enumerate().filter_map(|(at, rule)| UseRule::new(at, rule)).collect();
         let accepts = Accepts::new(setup.policy.as_deref(), rules.iter().map(|rule| rule.id));
+        let keeps_trails = rules.iter().any(|rule| matches!(rule.judge, Judge::Trails(_)));
         let filters = setup.filters;
         let token_filters = [
             &filters.tid,
@@ -272,6 +289,8 @@ impl Engine {
             use_rules,
             accepts,
             plans: Plans::default(),
+            keeps_trails,
+            earlier,
             filters,
             filters_tokens,
             expects_records,
@@ -309,7 +328,11 @@ impl Engine {
     }
 
     fn context(&self) -> Context<'_> {
-        Context { policy: self.policy.as_deref(), keys: self.keys.as_deref() }
+        Context {
+            policy: self.policy.as_deref(),
+            keys: self.keys.as_deref(),
+            baseline: self.earlier.is_some(),
+        }
     }
 
     fn verifier(&self) -> Verifier<'_> {

@@ -7,6 +7,7 @@ use super::plans::Plan;
 use super::shared::Shared;
 use crate::facts::Pairing;
 use crate::rules::kit::{Check, Evidence, Rule};
+use crate::rules::trails::Marks;
 use crate::rules::{Quiet, Silence};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub(super) struct Paired {
     pub(super) plan: Arc<Plan>,
     /// When the plan's timed rules say nothing.
     pub(super) quiet: Quiet,
+    /// What trails know of the token there.
+    pub(super) marks: Marks,
 }
 
 /// An API and what its gateway enforces, by their places in memory: the engine keeps its policy as long as a front that
@@ -132,6 +135,7 @@ impl Engine {
                 quiet = quiet.and(its);
             }
         }
-        Paired { at, fires: fires.into(), plan: self.plans.of(plan), quiet }
+        let marks = if self.keeps_trails { Marks::of_pairing(pairing) } else { Marks::default() };
+        Paired { at, fires: fires.into(), plan: self.plans.of(plan), quiet, marks }
     }
 }

@@ -6,6 +6,7 @@ use super::counts::{InputCounts, NotEvaluable, VerdictCounts};
 use super::names::{Name, Names, Translation};
 use super::order::{At, FirstTen, Seen};
 use super::tokens::{TokenNumber, Tokens};
+use super::trails::Trails;
 use super::uncovered::Uncovered;
 use crate::facts::Outcome;
 use crate::policy::Stage;
@@ -101,6 +102,8 @@ pub struct Partial {
     pub(super) tokens: Tokens,
     pub(super) findings: HashMap<FindingKey, Finding>,
     pub(super) activity: Activity,
+    /// What tokens did, for rules over many uses.
+    pub(super) trails: Trails,
     pub(super) coverage: HashMap<CoverageKey, Coverage>,
     /// Uses that a rule could not judge, by rule and reason.
     pub(super) not_evaluable: NotEvaluable,
@@ -132,6 +135,7 @@ impl Partial {
         let names = self.names.absorb(&other.names);
         let tokens = self.tokens.absorb(other.tokens, &self.names, &names);
         self.activity.absorb(&other.activity, &tokens, &names);
+        self.trails.absorb(other.trails, &tokens, &names, &self.names);
         for (key, finding) in other.findings {
             let key = FindingKey {
                 token: tokens.get(key.token.at()).copied().unwrap_or(key.token),

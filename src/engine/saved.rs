@@ -7,6 +7,7 @@ use super::counts::{InputCounts, NotEvaluable, VerdictCounts};
 use super::names::{Name, Names};
 use super::partial::{Coverage, CoverageKey, Finding, FindingKey, GatewayState, Partial};
 use super::tokens::{TokenSummary, Tokens};
+use super::trails::{Context, TokenRows, Trails};
 use super::uncovered::Uncovered;
 use crate::rules::kit::{Judge, Reason};
 use crate::rules::run::RestoreError;
@@ -52,6 +53,7 @@ struct Saved {
     tokens: Vec<TokenSummary>,
     findings: Vec<(FindingKey, Finding)>,
     activity: Vec<ActivityRow>,
+    trails: (Vec<Context>, Vec<TokenRows>),
     coverage: Vec<(CoverageKey, Coverage)>,
     not_evaluable: Vec<(usize, String, u64)>,
     verdicts: VerdictCounts,
@@ -90,6 +92,7 @@ impl Engine {
             tokens: partial.tokens.summaries().cloned().collect(),
             findings: partial.findings.iter().map(|(key, finding)| (*key, finding.clone())).collect(),
             activity: partial.activity.rows().copied().collect(),
+            trails: partial.trails.parts(),
             coverage: pairs(&partial.coverage),
             not_evaluable,
             verdicts: partial.verdicts,
@@ -147,6 +150,7 @@ impl Engine {
             names,
             tokens,
             activity,
+            trails: Trails::restore(saved.trails.0, saved.trails.1),
             not_evaluable,
             verdicts: saved.verdicts,
             findings: saved.findings.into_iter().collect(),

@@ -1,11 +1,12 @@
 //! The tables that have a row a token or more. Their rows are put in order by number, and become columns only when they are
 //! written: ten million of them as structs would not fit.
 
-use super::Partial;
 use super::activity::{Activity, ActivityRow};
 use super::columns::{ActivityColumns, TokenColumns};
 use super::names::Names;
 use super::tokens::{TokenNumber, TokenSummary, Tokens};
+use super::trails::{Trails, state_table};
+use super::{Engine, Partial};
 use crate::findings::{FindingRow, LargeTable, Table, schema_of};
 use crate::redact::Fingerprint;
 use crate::time::UtcMicros;
@@ -17,16 +18,17 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// What a run that has ended knows of its tokens.
-struct Held {
-    names: Names,
-    tokens: Tokens,
+pub(super) struct Held {
+    pub(super) names: Names,
+    pub(super) tokens: Tokens,
+    pub(super) trails: Trails,
     activity: Activity,
 }
 
-/// Both tables of a run that has ended, in their order.
-pub(super) fn large(partial: Partial, findings: &[FindingRow]) -> (Box<dyn LargeTable>, Box<dyn LargeTable>) {
-    let Partial { names, tokens, activity, .. } = partial;
-    let held = Held { names, tokens, activity };
+/// Tokens, activity and state of a run that has ended, in their order.
+pub(super) fn large(engine: &Engine, partial: Partial, findings: &[FindingRow]) -> [Box<dyn LargeTable>; 3] {
+    let Partial { names, tokens, activity, trails, counts, .. } = partial;
+    let held = Held { names, tokens, trails, activity };
     let order = token_order(&held.tokens);
     let rows = activity_order(&held, &order);
     let of_token = |finding: &FindingRow| Some((finding.token_sha256?, finding.rule));
@@ -35,7 +37,8 @@ pub(super) fn large(partial: Partial, findings: &[FindingRow]) -> (Box<dyn Large
     rules.dedup();
     let held = Arc::new(held);
     let activity = ActivityTable { held: Arc::clone(&held), order: rows };
-    (Box::new(TokenTable { held, order, rules }), Box::new(activity))
+    let state = state_table(&held, engine.earlier.as_ref(), counts.last_time, engine.keys.is_some());
+    [Box::new(TokenTable { held, order, rules }), Box::new(activity), state]
 }
 
 /// By fingerprint. Their beginnings lie with the numbers, so that sorting looks at tokens only where these are the same.

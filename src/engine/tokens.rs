@@ -114,6 +114,35 @@ impl TokenSummary {
         }
     }
 
+    /// What an earlier run kept of a token.
+    pub(super) fn restored(
+        fingerprint: Fingerprint,
+        [iss, aud, tid, oid, sub, client_id, uti, sid, kid]: [Option<Name>; 9],
+        derived: Option<(Name, Name)>,
+        [iat, exp]: [Option<i64>; 2],
+        verdict: Verdict,
+    ) -> Self {
+        let texts = TokenNames { iss, aud, tid, oid, sub, client_id, uti, sid, kid, ..TokenNames::default() };
+        Self {
+            fingerprint,
+            texts,
+            derived,
+            iat: Date::new(iat),
+            nbf: Date::NONE,
+            exp: Date::new(exp),
+            verdict,
+            key_source: None,
+            seen: Seen::default(),
+            uses: 0,
+            accepted: 0,
+            denied: 0,
+            client_ips: Distinct::default(),
+            hosts: FirstTen::default(),
+            last_ip: None,
+            last_activity: u32::MAX,
+        }
+    }
+
     /// Adds another part's uses. Texts may differ only by what the redactor had to remove beside other tokens; the
     /// redacted one sorts first.
     pub(super) fn merge(&mut self, other: &Self, names: &Names) {

@@ -30,6 +30,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Every outcome, in order.
+    pub const ALL: [Self; 4] = [Self::Accepted, Self::DeniedAuthn, Self::DeniedAuthz, Self::Unknown];
+
     /// The text of the `outcome` column.
     pub fn name(self) -> &'static str {
         match self {
@@ -169,6 +172,8 @@ pub struct Context<'a> {
     pub policy: Option<&'a Policy>,
     /// The key history, if an archive was given.
     pub keys: Option<&'a KeyHistory>,
+    /// True if the run knows what an earlier one kept.
+    pub baseline: bool,
 }
 
 /// A token at an API: what all of its requests there have in common, so that it is judged once.

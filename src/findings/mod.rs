@@ -6,12 +6,14 @@ mod occurrence;
 mod rank;
 mod rows;
 mod schema;
+mod state;
 
 pub use id::{finding_id, problem_id};
 pub use occurrence::{OccurrenceRow, OccurrenceTexts};
 pub use rank::ranked;
 pub use rows::{CoverageRow, FindingRow, ProblemRow, RejectRow, TokenCells};
 pub use schema::{Table, schema_of};
+pub use state::{StateError, StateRow};
 
 use crate::time::UtcMicros;
 use arrow::array::RecordBatch;
@@ -94,6 +96,8 @@ pub struct Tables {
     pub activity: Box<dyn LargeTable>,
     /// Sorted by hour, gateway, api; nulls first.
     pub coverage: Vec<CoverageRow>,
+    /// What the next run may need; sorted by token, nulls first.
+    pub state: Box<dyn LargeTable>,
 }
 
 impl Default for Tables {
@@ -104,6 +108,7 @@ impl Default for Tables {
             tokens: Box::new(Table::Tokens),
             activity: Box::new(Table::Activity),
             coverage: Vec::new(),
+            state: Box::new(Table::State),
         }
     }
 }

@@ -18,19 +18,22 @@ pub enum Table {
     Problems,
     /// Units that gave no record.
     Rejects,
+    /// What the next run may need: one row per token and context, and per tenant.
+    State,
     /// One row per distinct token.
     Tokens,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Activity,
         Self::Coverage,
         Self::Findings,
         Self::Occurrences,
         Self::Problems,
         Self::Rejects,
+        Self::State,
         Self::Tokens,
     ];
 
@@ -43,6 +46,7 @@ impl Table {
             Self::Occurrences => "occurrences",
             Self::Problems => "problems",
             Self::Rejects => "rejects",
+            Self::State => "state",
             Self::Tokens => "tokens",
         }
     }
@@ -209,6 +213,43 @@ const COVERAGE: &[(&str, Kind)] = &[
 const REJECTS: &[(&str, Kind)] =
     &[("source", S), ("line", L), ("offset", L), ("length", L), ("reason", S), ("excerpt", S)];
 
+const STATE: &[(&str, Kind)] = &[
+    ("token_sha256", S),
+    ("signed", S),
+    ("signature", S),
+    ("iss", S),
+    ("aud", S),
+    ("tid", S),
+    ("oid", S),
+    ("sub", S),
+    ("client_id", S),
+    ("uti", S),
+    ("sid", S),
+    ("kid", S),
+    ("token_kind", S),
+    ("gateway", S),
+    ("api", S),
+    ("outcome", S),
+    ("network", S),
+    ("prefix", S),
+    ("user_agent", S),
+    ("host", S),
+    ("principal", S),
+    ("source", S),
+    ("iat", L),
+    ("exp", L),
+    ("marks", L),
+    ("spelling", L),
+    ("count", L),
+    ("line", L),
+    ("offset", L),
+    ("first_seen", T),
+    ("last_seen", T),
+    ("spans", A),
+    ("request_ids", A),
+    ("routes", A),
+];
+
 /// The schema of a table; every column is nullable.
 pub fn schema_of(table: Table) -> SchemaRef {
     let columns = match table {
@@ -218,6 +259,7 @@ pub fn schema_of(table: Table) -> SchemaRef {
         Table::Occurrences => OCCURRENCES,
         Table::Problems => PROBLEMS,
         Table::Rejects => REJECTS,
+        Table::State => STATE,
         Table::Tokens => TOKENS,
     };
     let fields: Vec<Field> =

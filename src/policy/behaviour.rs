@@ -105,8 +105,8 @@ thresholds! {
     token_cleartext_notice_percent: percent = 95,
     /// `token-many-host`: APIs whose hosts one token is sent to.
     token_many_host_apis: count = 2,
-    /// `token-many-ip`: address prefixes that one app-only token is accepted from (raise it for server farms).
-    token_many_ip_app_prefixes: count = 3,
+    /// `token-many-ip`: address prefixes that one app-only token is accepted from: server farms share one.
+    token_many_ip_app_prefixes: count = 10,
     /// `token-many-ip`: address prefixes that one token is accepted from.
     token_many_ip_prefixes: count = 3,
     /// `token-many-ip`: two prefixes with different user agents are enough within this time.

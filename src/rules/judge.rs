@@ -47,6 +47,7 @@ fn missing_input(need: Need, context: Context<'_>) -> Option<&'static str> {
         | Need::Mfa
         | Need::AuthContext
         | Need::MultiTenant => missing_demand(need, context.policy),
+        Need::Baseline => (!context.baseline).then_some("baseline"),
     }
 }
 
@@ -152,7 +153,7 @@ impl Rule {
             return Check::Quiet;
         }
         let check = match self.judge {
-            Judge::Token(_) | Judge::Run(_) | Judge::Archive(_) => {
+            Judge::Token(_) | Judge::Run(_) | Judge::Trails(_) | Judge::Archive(_) => {
                 return self.judge_token(facts.token, facts.context);
             }
             Judge::Api(_) => return self.judge_pairing(&facts.pairing()),

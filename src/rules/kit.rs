@@ -252,6 +252,8 @@ pub enum Need {
     WatchFiles,
     /// `watch.revocations`
     Revocations,
+    /// What an earlier run kept (`--baseline`).
+    Baseline,
 }
 
 /// A part of the text that tells one cause of a rule's findings from another (contract section 7, `problem_id`).
@@ -382,6 +384,8 @@ pub enum Judge {
     Timed(fn(&Pairing<'_>) -> Quiet, fn(&Facts<'_>) -> Check),
     /// Many uses: observes, merges, concludes.
     Run(&'static dyn super::run::RunRule),
+    /// Trails of tokens, in groups, once everything was seen.
+    Trails(super::trails::TrailRule),
     /// The key history alone, whatever the log holds: runs once a run, and speaks about subjects.
     Archive(fn(&KeyHistory) -> Vec<Statement>),
 }

@@ -2,6 +2,7 @@
 
 pub mod kit;
 pub mod run;
+pub mod trails;
 
 mod archive;
 mod audience;

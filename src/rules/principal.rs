@@ -155,6 +155,27 @@ pub(super) fn same_value(principal: &str, value: &str) -> bool {
     is_mail_like(a) && is_mail_like(b) && folded(a).eq(folded(b))
 }
 
+/// A principal as [`same_value`] compares it, and with the ids of a compound one in lower case.
+pub(super) fn normal(principal: &str) -> String {
+    let principal = principal.trim();
+    if is_mail_like(principal) {
+        return folded(principal).collect();
+    }
+    let head = principal.split_at_checked(GUID_BYTES).filter(|(head, _)| entra::is_guid(head));
+    let lower = head
+        .map_or_else(|| principal.to_owned(), |(head, rest)| format!("{}{rest}", head.to_ascii_lowercase()));
+    let at = lower.len().saturating_sub(GUID_BYTES);
+    match lower.split_at_checked(at) {
+        Some((rest, tail)) if entra::is_guid(tail) => format!("{rest}{}", tail.to_ascii_lowercase()),
+        _ => lower,
+    }
+}
+
+/// True if the application authorised the caller by a claim that can change hands.
+pub(super) fn takes_mutable_claim(facts: &Facts<'_>) -> bool {
+    of(facts).is_ok_and(|(claims, principal)| matches!(bond(principal, claims), Bond::Mutable(_)))
+}
+
 /// The letters of a text, composed and in lower case.
 fn folded(text: &str) -> impl Iterator<Item = char> {
     text.nfc().flat_map(char::to_lowercase)

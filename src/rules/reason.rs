@@ -52,8 +52,11 @@ impl Reason {
     /// The record does not name the client's own address.
     pub const NO_CLIENT_ADDRESS: Self = Self("no-client-address");
 
+    /// The record names no user agent.
+    pub const NO_USER_AGENT: Self = Self("no-user-agent");
+
     /// Every reason.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::NO_API,
         Self::NOT_STATED,
         Self::NO_TIME,
@@ -77,6 +80,7 @@ impl Reason {
         Self::PROOF_NOT_LOGGED,
         Self::NO_SCHEME,
         Self::NO_CLIENT_ADDRESS,
+        Self::NO_USER_AGENT,
     ];
 
     /// The reason of a word.

@@ -51,8 +51,38 @@ pub struct Conclusion {
     pub findings: Vec<RunFinding>,
     /// Findings of other rules that turned out to matter less.
     pub downgrades: Vec<Downgrade>,
+    /// Findings of other rules that turned out to matter more.
+    pub raises: Vec<Raise>,
     /// Requests that could not be judged, by reason.
     pub not_evaluable: Vec<(Reason, u64)>,
+}
+
+impl Conclusion {
+    /// Counts requests that could not be judged.
+    pub fn lacking(&mut self, reason: Reason, requests: u64) {
+        if requests == 0 {
+            return;
+        }
+        match self.not_evaluable.iter_mut().find(|(known, _)| known.is(reason)) {
+            Some((_, count)) => *count += requests,
+            None => self.not_evaluable.push((reason, requests)),
+        }
+    }
+}
+
+/// Raises another rule's findings of a token at an API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Raise {
+    /// The rule.
+    pub rule: &'static str,
+    /// The token.
+    pub token: Fingerprint,
+    /// The API.
+    pub api: Option<String>,
+    /// The outcome.
+    pub outcome: Outcome,
+    /// The severity they get, if theirs is lower.
+    pub to: Severity,
 }
 
 /// A finding of a run rule.
@@ -85,6 +115,8 @@ pub struct RunUses {
     pub seen: Option<(UtcMicros, UtcMicros)>,
     /// Source, line and offset of the first.
     pub first: (Option<String>, Option<i64>, Option<i64>),
+    /// The /24 or /56 of its client, if it is known.
+    pub net: Option<String>,
 }
 
 /// Lowers findings of other rules after the fact (rules.md 2.8 item 5).

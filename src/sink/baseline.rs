@@ -1,5 +1,6 @@
 //! `--baseline`: earlier results to compare with, in the order in which their runs started.
 
+use crate::engine::Earlier;
 use crate::findings::{ProblemRow, Table, Tables};
 use crate::rules::Severity;
 use crate::sink::earlier::{EarlierError, EarlierResult, failed};
@@ -60,6 +61,15 @@ impl Baselines {
     /// The directory of the latest result.
     pub fn latest(&self) -> Option<&Path> {
         self.results.last().map(|result| result.path.as_path())
+    }
+
+    /// What the run of the latest result kept; `None` if there is no result, or it kept nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`EarlierResult::state`].
+    pub fn state(&self) -> Result<Option<Earlier>, EarlierError> {
+        self.latest().map_or(Ok(None), |latest| EarlierResult::open(latest)?.state())
     }
 
     /// Says of every problem whether it is new, ongoing (in the latest result) or returned (only in an earlier one). Gives

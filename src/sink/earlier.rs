@@ -1,5 +1,6 @@
 //! The one place that opens a result of an earlier run.
 
+use crate::engine::Earlier;
 use crate::findings::Table;
 use crate::redact;
 use crate::sink::manifest::SCHEMA_VERSION;
@@ -132,6 +133,25 @@ impl EarlierResult {
     /// Why the manifest cannot be used.
     pub(super) fn unreadable(&self, why: String) -> EarlierError {
         EarlierError::Manifest { path: self.path.display().to_string(), why }
+    }
+
+    /// What its run kept for the next one; `None` if it kept nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the table of the state is missing, was changed, or is another version's.
+    pub fn state(&self) -> Result<Option<Earlier>, EarlierError> {
+        let table = Table::State;
+        let files = self.manifest.pointer("/output/files").and_then(Value::as_array);
+        let name = Value::from(file_name(table));
+        if !files.into_iter().flatten().any(|file| file.get("name") == Some(&name)) {
+            return Ok(None);
+        }
+        let broken = |error| self.broken(table, error);
+        let batches: Result<Vec<_>, _> = self.table(table)?.build().map_err(broken)?.collect();
+        let batches = batches.map_err(|error| broken(error.into()))?;
+        let earlier = Earlier::read(batches);
+        earlier.map(Some).map_err(|error| broken(ParquetError::General(error.to_string())))
     }
 
     /// One of its tables, unchanged since it was written.

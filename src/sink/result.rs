@@ -84,7 +84,8 @@ impl ResultWriter {
                 || rayon::join(|| large(&output, &*tables.tokens), || small(&output, tables)),
             )
         });
-        let mut files: Vec<TableFile> = others?.into_iter().chain([rejects, tokens?]).collect();
+        let state = pool.install(|| large(&output, &*tables.state))?;
+        let mut files: Vec<TableFile> = others?.into_iter().chain([rejects, state, tokens?]).collect();
         files.extend(occurrences.into_iter().chain(activity?));
         files.sort_by_key(|file| file.table);
         Ok((output, Written { files, occurrences_not_written: self.not_written }))

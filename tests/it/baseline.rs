@@ -145,3 +145,50 @@ fn what_is_no_result_of_this_version_is_refused() {
         assert!(!nights.path().join("out").exists());
     }
 }
+
+/// A token that is used on both sides of midnight: the second night knows from `state.parquet` where the first saw it.
+#[test]
+fn a_token_is_followed_over_midnight() {
+    let nights = Nights::new();
+    let claims = json!({
+        "iss": "https://login.microsoftonline.com/11111111-2222-4333-8444-555555555555/v2.0",
+        "tid": "11111111-2222-4333-8444-555555555555", "aud": "api://orders", "exp": 1_793_581_200, "ver": "2.0",
+    });
+    let [header, claims] =
+        [json!({"alg": "RS256", "kid": "testonly"}), claims].map(|part| encode(part.to_string().as_bytes()));
+    let token = format!("{header}.{claims}.{}", encode(&[7; 256]));
+    let audit = |out: &str, at: i64, networks: &[u8], args: &[&str]| {
+        let line = |network: &u8| {
+            let line = json!({"ts": at, "status": 200, "ip": format!("203.0.{network}.1"),
+                "authorization": format!("Bearer {token}")});
+            format!("{line}\n")
+        };
+        fs::write(nights.path().join("in.log"), networks.iter().map(line).collect::<String>()).unwrap();
+        let fixed = [
+            "audit",
+            "--formats",
+            "formats.toml",
+            "-o",
+            out,
+            "--rule",
+            "token-many-ip",
+            "--rule",
+            "tenant-first-seen",
+        ];
+        let args = [&fixed, args, &["in.log"]].concat();
+        tokentrail().current_dir(nights.path()).args(args).output().unwrap()
+    };
+    let found = |out: &str| {
+        let rows = rows(&nights.path().join(out).join("findings.parquet"));
+        rows.into_iter().map(|row| (row["rule"].clone(), row["count"].clone())).collect::<Vec<_>>()
+    };
+    ends(&audit("monday", 1_793_577_590, &[1, 2], &[]), 0, &[]);
+    assert_eq!(found("monday"), []);
+    ends(&audit("tuesday", 1_793_577_610, &[3], &["--baseline", "monday"]), 0, &[]);
+    assert_eq!(found("tuesday"), [("token-many-ip".to_owned(), "1".to_owned())]);
+    ends(&audit("alone", 1_793_577_610, &[3], &[]), 0, &[]);
+    assert_eq!(found("alone"), []);
+    // A state that was changed is no evidence.
+    fs::write(nights.path().join("monday/state.parquet"), "nonsense").unwrap();
+    ends(&audit("tuesday", 1_793_577_610, &[3], &["--baseline", "monday"]), 2, &["state.parquet"]);
+}

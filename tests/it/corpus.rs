@@ -161,7 +161,7 @@ pub fn audit(engine: &Engine, format: &Arc<Format>, pieces: &[Piece<'_>], rows: 
 /// Everything that was concluded, as text that can be compared.
 pub fn told(concluded: &Concluded) -> String {
     let Concluded { tables, totals } = concluded;
-    let large = [&tables.tokens, &tables.activity].map(|table| cells(&**table));
+    let large = [&tables.tokens, &tables.activity, &tables.state].map(|table| cells(&**table));
     format!("{tables:#?}\n{large:#?}\n{totals:#?}")
 }
 

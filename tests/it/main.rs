@@ -13,7 +13,9 @@
 mod accept;
 mod arrow;
 mod baseline;
+mod case_base;
 mod case_record;
+mod case_trails;
 mod cli;
 mod corpus;
 mod deployments;
@@ -34,3 +36,4 @@ mod secrets;
 
 mod tidy;
 mod together;
+mod trails;

@@ -2,19 +2,23 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
-use crate::case_record::RecordSpec;
-use crate::mint::{self, CaptureSpec, Good, TokenSpec, good, merge, remove};
+use crate::case_base::Base;
+use crate::case_record::{Beside, RecordSpec};
+use crate::case_trails::{self, CaseUse};
+use crate::mint::{self, CaptureSpec, Good, TokenSpec, good};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
+use tokentrail::engine::Concluded;
 use tokentrail::facts::{Context, DataTenant, Facts, JudgedTime, Outcome, Position, TokenFacts, Tokenless};
 use tokentrail::keys::{Archive, KeyHistory};
 use tokentrail::policy::{self, ApiSettings, Policy, Request, Validation};
 use tokentrail::record::{Record, TimeIs, TokenHit};
 use tokentrail::rules::kit::{Check, Evidence, Judge};
+use tokentrail::rules::run::RunRule;
 use tokentrail::rules::{self, RULES, Rule};
 use tokentrail::time::{DAY, HOUR, SECOND, UtcMicros};
 use tokentrail::token::Token;
@@ -42,6 +46,8 @@ struct Case {
     /// The requests of a run, for rules over many: each differs from the case as the case does from the good one.
     #[serde(default)]
     uses: Vec<UseSpec>,
+    /// The requests of the run before, whose state this one knows.
+    earlier: Option<Vec<UseSpec>>,
     /// Takes the place of the good policy. `{rsa-a spki}` stands for that key's digest.
     policy: Option<String>,
     /// Files that the policy names, by their names.
@@ -58,6 +64,8 @@ struct Case {
     verdict: Option<String>,
     #[serde(default)]
     evidence: toml::Table,
+    /// How many findings there are, for rules over trails.
+    findings: Option<usize>,
 }
 
 /// How one request of a run differs.
@@ -68,6 +76,10 @@ struct UseSpec {
     token: toml::Table,
     #[serde(default)]
     record: toml::Table,
+    /// How the token is spelled, as in `beside`.
+    spelled: Option<String>,
+    /// So many requests; `{n}` in their texts is the number of each.
+    repeat: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -87,6 +99,7 @@ struct Said {
     confidence: Option<&'static str>,
     reason: Option<&'static str>,
     evidence: Evidence,
+    findings: Option<usize>,
     secrets: Vec<String>,
 }
 
@@ -190,7 +203,7 @@ static GOOD_BENCH: LazyLock<Bench> = LazyLock::new(|| {
 
 impl Bench {
     fn context(&self) -> Context<'_> {
-        Context { policy: Some(&self.policy), keys: Some(&self.keys) }
+        Context { policy: Some(&self.policy), keys: Some(&self.keys), baseline: false }
     }
 }
 
@@ -220,14 +233,14 @@ fn cases_of(rule: &Rule) -> Vec<Case> {
 }
 
 /// Key histories by name.
-struct Archives(BTreeMap<String, KeyHistory>);
+struct Archives(BTreeMap<String, Arc<KeyHistory>>);
 
 impl Archives {
     fn load(specs: &BTreeMap<String, Vec<CaptureSpec>>) -> Self {
         let load = |(name, captures): (&String, &Vec<CaptureSpec>)| {
             let directory = tempfile::tempdir().unwrap();
             mint::write_archive(directory.path(), captures);
-            (name.clone(), history(directory.path()))
+            (name.clone(), Arc::new(history(directory.path())))
         };
         Self(specs.iter().map(load).collect())
     }
@@ -238,47 +251,77 @@ fn history(directory: &Path) -> KeyHistory {
     KeyHistory::new(Archive::inspect(directory).unwrap().0)
 }
 
-fn judge(rule: &Rule, case: &Case, good: &Good, archives: &Archives) -> Said {
-    let (mut token, mut record) = (good.token.clone(), good.record.clone());
-    for path in &case.without {
-        match path.split_once('.') {
-            Some(("token", rest)) => remove(&mut token, rest),
-            Some(("record", rest)) => remove(&mut record, rest),
-            _ => {}
-        }
-    }
-    merge(&mut token, &case.token);
-    merge(&mut record, &case.record);
-    let differing = |uses: &UseSpec| {
-        let (mut token, mut record) = (token.clone(), record.clone());
-        merge(&mut token, &uses.token);
-        merge(&mut record, &uses.record);
-        mint::dates_to_seconds(&mut token);
-        let token: TokenSpec =
-            token.try_into().unwrap_or_else(|error| panic!("{}: token: {error}", case.name));
-        let record: RecordSpec =
-            record.try_into().unwrap_or_else(|error| panic!("{}: record: {error}", case.name));
-        (token, record)
-    };
+fn judge(rule: &'static Rule, case: &Case, good: &Good, archives: &Archives) -> Said {
+    let mut base = Base::new(&case.name, good.token.clone(), good.record.clone());
+    base.change(&case.without, &case.token, &case.record);
     let has = |input: &str| !case.without.iter().any(|without| without == input);
     let policy = has("policy").then(|| {
         let text = case.policy.as_deref().unwrap_or(&good.policy);
         let text = text.replace("{rsa-a spki}", &mint::SigningKey("rsa-a").spki_sha256());
-        Policy::parse_with(&text, &case.files).unwrap_or_else(|error| panic!("{}: {error}", case.name))
+        let policy = Policy::parse_with(&text, &case.files);
+        Arc::new(policy.unwrap_or_else(|error| panic!("{}: {error}", case.name)))
     });
     let keys = has("keys").then(|| {
         let name = case.keys.as_ref().unwrap_or(&good.keys);
         archives.0.get(name).unwrap_or_else(|| panic!("{}: no archive {name}", case.name))
     });
-    let context = Context { policy: policy.as_ref(), keys };
-    let (token, record) = differing(&UseSpec::default());
-    let Judge::Run(run) = rule.judge else {
-        return said(rule, &token, &record, context);
+    let context = Context {
+        policy: policy.as_deref(),
+        keys: keys.map(|keys| &**keys),
+        baseline: case.earlier.is_some(),
     };
+    match rule.judge {
+        Judge::Trails(_) if !case.uses.is_empty() => {
+            let earlier = case.earlier.as_deref().map(|uses| expanded(&base, uses));
+            let uses = expanded(&base, &case.uses);
+            let concluded = case_trails::concluded(rule, policy.as_ref(), keys, earlier.as_deref(), &uses);
+            said_of_trails(rule, &base, context, &concluded)
+        }
+        Judge::Run(run) => judge_run(rule, run, case, &base, context),
+        _ => {
+            let (token, record) = base.plain();
+            said(rule, &token, &record, context)
+        }
+    }
+}
+
+/// The requests of a run, each with its token.
+fn expanded(base: &Base, uses: &[UseSpec]) -> Vec<CaseUse> {
+    let each = |uses: &UseSpec, number: usize| {
+        let [token, record] = [&uses.token, &uses.record].map(|table| case_trails::numbered(table, number));
+        let (token, record) = base.differing(&token, &record);
+        let value = token.mint();
+        let spelled = uses.spelled.as_ref().map(|how| {
+            let beside = Beside { place: String::new(), value: how.clone() };
+            beside.of(&value)
+        });
+        (spelled.unwrap_or(value), record)
+    };
+    uses.iter().flat_map(|uses| (0..uses.repeat.unwrap_or(1)).map(move |number| each(uses, number))).collect()
+}
+
+fn said_of_trails(rule: &Rule, base: &Base, context: Context<'_>, concluded: &Concluded) -> Said {
+    let (token, record) = base.plain();
+    let mut said = said(rule, &token, &record, context);
+    said.findings = Some(case_trails::count(concluded, rule));
+    let reasons = concluded.totals.not_evaluable.get(rule.id);
+    if let Some(finding) = case_trails::worst(concluded, rule) {
+        said.expect = Expect::Fires;
+        said.severity = Some(finding.severity.name());
+        said.confidence = Some(finding.confidence.name());
+        said.evidence = case_trails::evidence(finding);
+    } else if let Some(reason) = reasons.and_then(|reasons| reasons.keys().next()) {
+        said.expect = Expect::NotEvaluable;
+        said.reason = Some(reason.clone().leak());
+    }
+    said
+}
+
+fn judge_run(rule: &Rule, run: &dyn RunRule, case: &Case, base: &Base, context: Context<'_>) -> Said {
     // Odd and even requests are seen apart, saved, and put together.
     let mut states = [run.start(), run.start()];
     for (number, uses) in case.uses.iter().enumerate() {
-        let (token, record) = differing(uses);
+        let (token, record) = base.differing(&uses.token, &uses.record);
         with_facts(&token, &record, context, |facts, _| {
             let (record, state) = (facts.record, &mut states[number % 2]);
             if record.tokens.is_empty() {
@@ -293,6 +336,7 @@ fn judge(rule: &Rule, case: &Case, good: &Good, archives: &Archives) -> Said {
     let [mut odd, even] = states;
     odd.merge(run.restore(&even.save()).unwrap());
     let conclusion = run.restore(&odd.save()).unwrap().conclude();
+    let (token, record) = base.plain();
     let mut said = said(rule, &token, &record, context);
     if let Some(finding) = conclusion.findings.first() {
         said.expect = Expect::Fires;
@@ -370,6 +414,7 @@ fn say(rule: &Rule, facts: &Facts<'_>) -> Said {
         confidence: None,
         reason: None,
         evidence: Evidence::default(),
+        findings: None,
         secrets: Vec::new(),
     };
     if let Some(input) = rules::missing(rule, facts.context) {
@@ -465,6 +510,9 @@ fn differences(case: &Case, said: &Said) -> impl Iterator<Item = String> {
         if wanted.is_some() && wanted != was {
             found.push(format!("{name} should be {wanted:?}, was {was:?}"));
         }
+    }
+    if case.findings.is_some() && case.findings != said.findings {
+        found.push(format!("findings should be {:?}, were {:?}", case.findings, said.findings));
     }
     for (name, wanted) in &case.evidence {
         let was = said.evidence.facts.iter().find(|(fact, _)| fact == name).map(|(_, value)| value);

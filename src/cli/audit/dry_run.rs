@@ -92,7 +92,11 @@ fn effective_policy(prepared: &Prepared) -> String {
 }
 
 fn rules_to_run(prepared: &Prepared) -> String {
-    let context = Context { policy: prepared.policy.as_deref(), keys: prepared.keys.as_deref() };
+    let context = Context {
+        policy: prepared.policy.as_deref(),
+        keys: prepared.keys.as_deref(),
+        baseline: prepared.earlier.is_some(),
+    };
     let mut run = Vec::new();
     let mut out = String::new();
     for rule in &prepared.rules {

@@ -7,6 +7,7 @@ use super::super::formats;
 use super::super::keys;
 use super::super::policy;
 use std::sync::Arc;
+use tokentrail::engine::Earlier;
 use tokentrail::engine::Filters;
 use tokentrail::engine::Setup;
 use tokentrail::keys::KeyHistory;
@@ -21,6 +22,7 @@ use tokentrail::record::FormatSet;
 use tokentrail::rules::RULES;
 use tokentrail::rules::Rule;
 use tokentrail::sink::Baselines;
+use tokentrail::sink::EarlierError;
 use tokentrail::sink::Given;
 use tokentrail::sink::HashedFile;
 use tokentrail::sink::KeyArchive;
@@ -35,6 +37,8 @@ pub(super) struct Prepared {
     pub(super) inputs: Vec<Listed>,
     pub(super) rules: Vec<&'static Rule>,
     pub(super) baselines: Option<Baselines>,
+    /// What the run of the latest of them kept.
+    pub(super) earlier: Option<Arc<Earlier>>,
     pub(super) given: Given,
 }
 
@@ -55,6 +59,8 @@ impl Prepared {
         let rules = rules(args)?;
         let inputs = inputs(&args.input.inputs)?;
         let baselines = baselines(args)?;
+        let earlier = baselines.as_ref().map_or(Ok(None), Baselines::state).map_err(baseline_failure)?;
+        let earlier = earlier.map(Arc::new);
         let given = Given {
             arguments: std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect(),
             policy: policy.as_ref().map_or_else(Vec::new, |policy| hashed(policy.files())),
@@ -67,7 +73,7 @@ impl Prepared {
             require_tokens: args.input.require_tokens,
             require_keys: args.keys.require_keys,
         };
-        Ok(Self { policy, keys, formats, inputs, rules, baselines, given })
+        Ok(Self { policy, keys, formats, inputs, rules, baselines, earlier, given })
     }
 
     /// The engine's setup.
@@ -190,7 +196,11 @@ fn baselines(args: &AuditArgs) -> Result<Option<Baselines>, Failure> {
         };
     }
     let opened = Baselines::open(named, &args.output.output);
-    opened.map(Some).map_err(|error| Failure::usage(anyhow::Error::new(error).context("--baseline")))
+    opened.map(Some).map_err(baseline_failure)
+}
+
+fn baseline_failure(error: EarlierError) -> Failure {
+    Failure::usage(anyhow::Error::new(error).context("--baseline"))
 }
 
 fn archive(args: &AuditArgs, keys: &KeyHistory) -> KeyArchive {

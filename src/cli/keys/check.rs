@@ -139,7 +139,7 @@ fn sources(history: &KeyHistory, [since, until]: [Option<UtcMicros>; 2]) -> Vec<
 }
 
 fn findings(history: &KeyHistory) -> Vec<FindingReport> {
-    let context = Context { policy: None, keys: Some(history) };
+    let context = Context { policy: None, keys: Some(history), baseline: false };
     let said = rules::RULES.iter().flat_map(|rule| {
         rule.judge_archive(context).into_iter().map(move |statement| FindingReport {
             rule: rule.id,

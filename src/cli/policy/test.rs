@@ -128,7 +128,7 @@ fn find(policy: &Policy, trial: &Trial) -> Result<Found, Failure> {
         token: &token,
         verdict,
         foreign_key: None,
-        context: Context { policy: Some(policy), keys: None },
+        context: Context { policy: Some(policy), keys: None, baseline: false },
     };
     Ok(judged(&facts, absent))
 }

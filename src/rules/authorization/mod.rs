@@ -21,6 +21,7 @@ pub(super) mod implicit_oversight;
 pub(super) mod kind_conflict;
 pub(super) mod mfa_missing;
 pub(super) mod mfa_unknown;
+pub(super) mod mutable_id_collision;
 pub(super) mod no_permission;
 pub(super) mod oid_without_tid;
 pub(super) mod principal_mismatch;

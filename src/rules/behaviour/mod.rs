@@ -1,17 +1,39 @@
 //! Family G: behaviour across records.
 
+pub(super) mod aud_spray;
+pub(super) mod authz_probe;
 pub(super) mod compromised_identity_use;
+pub(super) mod expired_retry;
+pub(super) mod forged_burst;
+pub(super) mod identity_many_principals;
 pub(super) mod ip_claim_mismatch;
+pub(super) mod kid_spray;
+pub(super) mod late_first_use;
+pub(super) mod principal_fanout;
+pub(super) mod session_many_ip;
+pub(super) mod sig_variant;
+pub(super) mod tenant_first_seen;
+pub(super) mod tenant_spray;
 pub(super) mod token_cleartext;
 pub(super) mod token_in_body;
 pub(super) mod token_in_path;
 pub(super) mod token_in_query;
 pub(super) mod token_in_referer;
+pub(super) mod token_many_host;
+pub(super) mod token_many_ip;
+pub(super) mod token_many_ua;
+pub(super) mod use_after_denied;
 pub(super) mod use_after_revocation;
+pub(super) mod uti_conflict;
 pub(super) mod uti_missing;
+pub(super) mod verdict_flap;
 
-use super::kit::{Check, Evidence, Reason};
-use crate::facts::{Facts, Place};
+use super::kit::{Check, Evidence, Reason, Rule};
+use super::run::Conclusion;
+use super::trails::{Crowd, Group, Marks, Single, Step, Trail, listed};
+use crate::facts::{Facts, Outcome, Place};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 
 /// Fires where the token stood in a part of the request that is no place for it.
 fn stands_in(place: Place, facts: &Facts<'_>, message: &'static str) -> Check {
@@ -22,5 +44,70 @@ fn stands_in(place: Place, facts: &Facts<'_>, message: &'static str) -> Check {
     match Place::of(&facts.hit, facts.record) {
         Place::Unknown => Check::NotEvaluable(Reason::NO_PLACE),
         _ => Check::Quiet,
+    }
+}
+
+/// What APIs took for the key of the caller, by API.
+fn principals_by_api<'s>(
+    steps: impl Iterator<Item = &'s Step<'s>>,
+) -> BTreeMap<Option<&'s str>, BTreeSet<&'s str>> {
+    let mut found: BTreeMap<Option<&str>, BTreeSet<&str>> = BTreeMap::new();
+    for step in steps {
+        found.entry(step.api).or_default().extend(step.principal);
+    }
+    found
+}
+
+/// True if no key vouches for the token, and the gateway did not trust one either.
+fn is_unproven(step: &Step<'_>) -> bool {
+    step.marks.any(Marks::FORGED)
+        || (step.marks.any(Marks::UNKNOWN_KEY) && step.outcome == Outcome::DeniedAuthn)
+}
+
+/// Many different things from one place in a short time.
+struct Burst {
+    window: i64,
+    least: u64,
+    message: &'static str,
+    things: &'static str,
+    /// Which uses count.
+    counts: fn(&Step<'_>) -> bool,
+}
+
+/// Reports the tokens of a place that brought many different things in a short time; `thing` is what a token brings.
+fn burst<'g, K: Ord + Clone + Display>(
+    rule: &Rule,
+    group: &Group<'g>,
+    what: &Burst,
+    thing: impl Fn(&Trail<'g>) -> Option<K>,
+    conclusion: &mut Conclusion,
+) {
+    let Some(spot) = group.spot else { return };
+    let counts = |step: &Step<'_>| (what.counts)(step) && step.spot() == Some(spot);
+    let mut crowd = Crowd::default();
+    for trail in group.trails() {
+        let Some(thing) = thing(&trail) else { continue };
+        for step in trail.own_steps().filter(|step| counts(step)) {
+            crowd.add(&thing, Single, step.spans.as_slice());
+        }
+    }
+    let (most, stretches) = crowd.within(what.window, what.least);
+    if stretches.is_empty() {
+        return;
+    }
+    let mut values = BTreeSet::new();
+    let in_burst = |step: &Step<'_>| counts(step) && step.falls_into(&stretches);
+    for trail in group.trails() {
+        if trail.own_steps().any(in_burst) {
+            values.extend(thing(&trail));
+        }
+    }
+    let evidence = Evidence::new(what.message)
+        .expected(format!("fewer than {} {} from one network", what.least, what.things))
+        .actual(format!("{most} {}", what.things))
+        .fact("values", listed(&values));
+    let subject = format!("ip:{spot}");
+    for trail in group.trails().filter(|trail| thing(trail).is_some()) {
+        trail.tell(rule, Some(&subject), &evidence, in_burst, conclusion);
     }
 }

@@ -261,6 +261,7 @@ fn finding((key, uses): (Key, Uses)) -> Option<RunFinding> {
             count: i64::try_from(uses.count).unwrap_or(i64::MAX),
             seen: uses.seen.map(|(first, last)| (UtcMicros(first), UtcMicros(last))),
             first: ((!source.is_empty()).then_some(source), line, offset),
+            net: None,
         }),
     })
 }

@@ -253,6 +253,7 @@ fn findings(
                     count: i64::try_from(uses.count).unwrap_or(i64::MAX),
                     seen: uses.seen.map(|(first, last)| (UtcMicros(first), UtcMicros(last))),
                     first: (source, line, offset),
+                    net: None,
                 }),
             });
         }

@@ -1,0 +1,321 @@
+//! Trails so far: for each token of a partial the distinct contexts that it was used in.
+//!
+//! A use that repeats the token's last context is a compare and an update. Trails merge by union; all limits keep what is
+//! least by a hash that is the same everywhere, so that results do not depend on how the input was cut.
+
+mod groups;
+mod hash;
+mod row;
+mod state;
+mod store;
+
+pub(super) use groups::Judged;
+pub(super) use hash::{quick, short};
+pub use state::Earlier;
+pub(super) use state::state_table;
+pub(super) use store::TrailStore;
+
+use super::entry::Entry;
+use super::names::{Name, Names, Translation};
+use super::places::{Places, index};
+use super::segments::Segments;
+use super::tokens::TokenNumber;
+use super::write::Place;
+use crate::facts::{Facts, Outcome};
+use crate::policy::Policy;
+use crate::redact;
+use crate::rules::trails::{Marks, Prefix, family, normal_principal, takes_mutable_claim};
+use aws_lc_rs::digest;
+use hashbrown::HashMap;
+use row::{Row, Rows, Used};
+use std::net::IpAddr;
+
+/// Addresses and principals that are remembered with what they stand for; then they are looked at anew.
+const REMEMBERED_MAX: usize = 1 << 16;
+
+/// A context of a partial by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub(super) struct ContextNumber(u32);
+
+impl ContextNumber {
+    fn at(self) -> usize {
+        index(self.0)
+    }
+}
+
+/// What tells uses of a token apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub(super) struct Context {
+    gateway: Option<Name>,
+    api: Option<Name>,
+    host: Option<Name>,
+    agent: Option<Name>,
+    principal: Option<Name>,
+    origin: Option<Origin>,
+    spelling: u32,
+    marks: Marks,
+    outcome: Outcome,
+}
+
+/// Where requests come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+struct Origin {
+    network: Option<Name>,
+    prefix: Prefix,
+}
+
+impl Context {
+    /// The same context in another partial's numbers.
+    fn translated(self, names: &Translation) -> Self {
+        let origin = |origin: Origin| Origin { network: names.optional(origin.network), ..origin };
+        Self {
+            gateway: names.optional(self.gateway),
+            api: names.optional(self.api),
+            host: names.optional(self.host),
+            agent: names.optional(self.agent),
+            principal: names.optional(self.principal),
+            origin: self.origin.map(origin),
+            ..self
+        }
+    }
+
+    /// True for the same context, but for what its principal makes of it.
+    fn repeats(&self, other: &Self) -> bool {
+        let plain = |marks: Marks| marks.without(Marks::MUTABLE_PRINCIPAL);
+        Self { marks: plain(self.marks), ..*self } == Self { marks: plain(other.marks), ..*other }
+    }
+}
+
+/// Distinct contexts by number.
+#[derive(Debug, Default)]
+pub(super) struct Contexts {
+    places: Places,
+    list: Segments<Context>,
+}
+
+impl Contexts {
+    fn get(&self, number: ContextNumber) -> Option<&Context> {
+        self.list.get(number.at())
+    }
+
+    fn number(&mut self, context: Context) -> ContextNumber {
+        let hash = self.places.hash(&context);
+        let known = self.places.find(hash, |at| self.list.get(at) == Some(&context));
+        ContextNumber(known.unwrap_or_else(|| {
+            let number = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
+            self.places.insert(hash, number);
+            self.list.push(context);
+            number
+        }))
+    }
+
+    /// A number of a context that is the same in every partial; nobody can choose it.
+    pub(super) fn hash(&self, number: ContextNumber, names: &Names) -> u64 {
+        let Some(context) = self.get(number) else { return u64::MAX };
+        let Context { gateway, api, host, agent, principal, origin, spelling, marks, outcome } = *context;
+        let mut digest = digest::Context::new(&digest::SHA256);
+        let network = origin.and_then(|origin| origin.network);
+        for name in [gateway, api, host, agent, principal, network] {
+            let text = names.optional(name);
+            digest.update(&text.map_or(usize::MAX, str::len).to_le_bytes());
+            digest.update(text.unwrap_or_default().as_bytes());
+        }
+        let prefix = origin.map(|origin| origin.prefix.to_string()).unwrap_or_default();
+        digest.update(format!("{prefix} {spelling} {} {}", marks.bits(), outcome.name()).as_bytes());
+        digest.finish().as_ref().iter().take(8).fold(0, |hash, byte| (hash << 8) | u64::from(*byte))
+    }
+}
+
+/// What is kept of a token.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub(super) struct TokenRows {
+    /// Beginning of the digest of header and payload; 0 where there are no three parts that decode.
+    signed: u64,
+    rows: Rows,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Trails {
+    contexts: Contexts,
+    /// By number of the token.
+    tokens: Segments<TokenRows>,
+    /// Where addresses belong.
+    origins: HashMap<Name, Option<Origin>>,
+    /// Normal forms of principals.
+    principals: HashMap<Name, Name>,
+}
+
+/// A use on its way into the trails.
+pub(super) struct Observed<'o, 'p> {
+    pub(super) facts: &'o Facts<'o>,
+    pub(super) entry: &'o Entry,
+    pub(super) place: &'o Place<'p>,
+    /// What the token has at the API.
+    pub(super) marks: Marks,
+}
+
+impl Trails {
+    /// Takes a use into account.
+    pub(super) fn observe(&mut self, token: TokenNumber, observed: &Observed<'_, '_>, names: &mut Names) {
+        self.make_room(token);
+        let known = self.tokens.get(token.at()).and_then(|token| token.rows.last());
+        let last = known.and_then(|number| self.contexts.get(number).copied());
+        let mut context = self.context(observed, last.as_ref(), names);
+        let repeated = known.filter(|_| last.is_some_and(|last| last.repeats(&context)));
+        let number = repeated.unwrap_or_else(|| {
+            if context.principal.is_some() && takes_mutable_claim(observed.facts) {
+                context.marks = context.marks.with(Marks::MUTABLE_PRINCIPAL);
+            }
+            self.contexts.number(context)
+        });
+        let Self { contexts, tokens, .. } = self;
+        if let Some(rows) = tokens.get_mut(token.at()) {
+            rows.signed = observed.entry.signed;
+            let row = Row::of(number, used(observed));
+            rows.rows.add(row, names, |number| contexts.hash(number, names));
+        }
+    }
+
+    fn make_room(&mut self, token: TokenNumber) {
+        while self.tokens.len() <= token.at() {
+            self.tokens.push(TokenRows::default());
+        }
+    }
+
+    fn context(&mut self, observed: &Observed<'_, '_>, last: Option<&Context>, names: &mut Names) -> Context {
+        let Observed { facts, entry, place, marks } = observed;
+        let agent = facts.record.user_agent.map(family).filter(|family| !family.is_empty());
+        let agent = agent.map(|agent| repeated(agent, last.and_then(|last| last.agent), place, names));
+        let principal = facts.principal.filter(|principal| !principal.trim().is_empty());
+        let principal = principal
+            .map(|principal| self.principal(principal, last.and_then(|last| last.principal), place, names));
+        Context {
+            gateway: place.gateway,
+            api: place.api,
+            host: place.host,
+            agent,
+            principal,
+            origin: place.client_ip.and_then(|address| self.origin(address, facts.context.policy, names)),
+            spelling: entry.spelling,
+            marks: marks.at_use(facts),
+            outcome: facts.outcome,
+        }
+    }
+
+    /// The normal form of a principal, as it may be written.
+    fn principal(&mut self, raw: &str, last: Option<Name>, place: &Place<'_>, names: &mut Names) -> Name {
+        let raw_name = repeated(raw, last, place, names);
+        if Some(raw_name) == last {
+            return raw_name;
+        }
+        if let Some(known) = self.principals.get(&raw_name) {
+            return *known;
+        }
+        let normal = place.name(&normal_principal(raw), names);
+        if self.principals.len() >= REMEMBERED_MAX {
+            self.principals.clear();
+        }
+        self.principals.insert(raw_name, normal);
+        normal
+    }
+
+    fn origin(&mut self, address: Name, policy: Option<&Policy>, names: &mut Names) -> Option<Origin> {
+        if let Some(known) = self.origins.get(&address) {
+            return *known;
+        }
+        let parsed: Option<IpAddr> = names.text(address).parse().ok();
+        // A proxy on the gateway's own machine says nothing of where requests come from.
+        let parsed = parsed.map(|address| address.to_canonical()).filter(|address| !address.is_loopback());
+        let origin = parsed.map(|parsed| {
+            let network = policy.and_then(|policy| policy.network_of(parsed));
+            let network = network.map(|network| names.id(&redact::cell(network, &[])));
+            Origin { network, prefix: Prefix::of(parsed) }
+        });
+        if self.origins.len() >= REMEMBERED_MAX {
+            self.origins.clear();
+        }
+        self.origins.insert(address, origin);
+        origin
+    }
+
+    /// Takes in another part's trails, whose tokens and names have other numbers.
+    pub(super) fn absorb(
+        &mut self,
+        other: Self,
+        tokens: &[TokenNumber],
+        translation: &Translation,
+        names: &Names,
+    ) {
+        let contexts: Vec<ContextNumber> = other
+            .contexts
+            .list
+            .iter()
+            .map(|context| self.contexts.number(context.translated(translation)))
+            .collect();
+        for (theirs, number) in other.tokens.into_iter().zip(tokens) {
+            self.make_room(*number);
+            let Self { contexts: mine, tokens, .. } = self;
+            let Some(rows) = tokens.get_mut(number.at()) else { continue };
+            rows.signed = rows.signed.max(theirs.signed);
+            for row in theirs.rows.into_rows() {
+                let row = row.translated(&contexts, translation);
+                rows.rows.add(row, names, |number| mine.hash(number, names));
+            }
+        }
+    }
+
+    /// Adds what an earlier run kept of a token.
+    fn restore_row(&mut self, token: TokenNumber, signed: u64, row: Row, names: &Names) {
+        self.make_room(token);
+        let Self { contexts, tokens, .. } = self;
+        if let Some(rows) = tokens.get_mut(token.at()) {
+            rows.signed = signed;
+            rows.rows.add(row, names, |number| contexts.hash(number, names));
+        }
+    }
+
+    /// Contexts and tokens, to be saved.
+    pub(super) fn parts(&self) -> (Vec<Context>, Vec<TokenRows>) {
+        (self.contexts.list.iter().copied().collect(), self.tokens.iter().cloned().collect())
+    }
+
+    /// Trails that were saved.
+    pub(super) fn restore(contexts: Vec<Context>, tokens: Vec<TokenRows>) -> Self {
+        let mut trails = Self::default();
+        for context in contexts {
+            trails.contexts.number(context);
+        }
+        for token in tokens {
+            trails.tokens.push(token);
+        }
+        trails
+    }
+}
+
+/// The number of a text that most likely is the one of the token's last use.
+fn repeated(text: &str, last: Option<Name>, place: &Place<'_>, names: &mut Names) -> Name {
+    // What is too short to hold a token of the record and stands there already is as it may be written.
+    match last {
+        Some(last) if text.len() < place.secret_bytes_min && names.text(last) == text => last,
+        _ => place.name(text, names),
+    }
+}
+
+fn used(observed: &Observed<'_, '_>) -> Used {
+    let Observed { facts, place, .. } = observed;
+    let record = facts.record;
+    // Zero stands for none.
+    let id = record.request_id.map_or(0, |id| short(quick(id.as_bytes(), 0)).max(1));
+    let (host, path) = (record.host.unwrap_or_default(), record.path.unwrap_or_default());
+    let route = match facts.outcome {
+        Outcome::Accepted | Outcome::DeniedAuthn => {
+            short(quick(path.as_bytes(), quick(host.as_bytes(), 0))).max(1)
+        }
+        // Whoever probes must not be able to choose routes that fall together.
+        Outcome::DeniedAuthz => hash::strong(host, path).max(1),
+        Outcome::Unknown => 0,
+    };
+    Used { at: place.at, id, route, probes: facts.outcome == Outcome::DeniedAuthz }
+}

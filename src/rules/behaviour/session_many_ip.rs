@@ -1,0 +1,52 @@
+//! `session-many-ip`
+
+use crate::rules::kit::{Evidence, Reason, Rule, rule};
+use crate::rules::run::Conclusion;
+use crate::rules::trails::{By, Crowd, Group, Spot, TrailRule, listed};
+use std::collections::BTreeSet;
+
+rule! {
+    /// One session was used from several networks at the same time.
+    ///
+    /// Why it matters: all tokens of a sign-in bear its `sid`. Three address prefixes within five minutes are more than one
+    /// device has: somebody else holds the session, for example after a phishing proxy took its cookie.
+    ///
+    /// What to do: revoke the user's sessions, and look at the sign-in log for where this one began.
+    ///
+    /// Known false positives: pools of addresses (name them under `[networks]`), phones that change networks quickly. An IPv4
+    /// and an IPv6 prefix count as one place, and so does a request that several hops of a mesh log under one request id.
+    "session-many-ip", Behaviour, "M/L", Leak, Heuristic,
+    references: ["CWE-294", "ATT&CK T1539", "ATT&CK T1557"],
+    needs: [],
+    judge: Trails(TrailRule { by: By::Session, check }),
+}
+
+fn check(rule: &Rule, group: &Group<'_>, conclusion: &mut Conclusion) {
+    let (window, least) = (group.behaviour.session_many_ip_window, group.behaviour.session_many_ip_prefixes);
+    let mut crowd = Crowd::default();
+    let trails: Vec<_> = group.trails().collect();
+    for trail in &trails {
+        trail.count_lacking(Reason::NO_CLIENT_ADDRESS, |step| step.place.is_none(), conclusion);
+        trail.count_lacking(Reason::NO_TIME, |step| step.seen().is_none(), conclusion);
+        for step in trail.own_steps() {
+            if let Some(spot) = step.spot() {
+                crowd.add(&spot, spot.class(), step.spans.as_slice());
+            }
+        }
+    }
+    let (most, stretches) = crowd.within(window, least);
+    if stretches.is_empty() {
+        return;
+    }
+    let steps = trails.iter().flat_map(|trail| trail.own_steps());
+    let spots: BTreeSet<Spot<'_>> =
+        steps.filter(|step| step.falls_into(&stretches)).filter_map(|step| step.spot()).collect();
+    let evidence = Evidence::new("One session was used from several networks at the same time.")
+        .expected(format!("fewer than {least} networks at the same time"))
+        .actual(format!("{most} networks"))
+        .fact("networks", listed(&spots))
+        .fact("tokens", trails.len());
+    for trail in &trails {
+        trail.tell(rule, None, &evidence, |step| step.falls_into(&stretches), conclusion);
+    }
+}
