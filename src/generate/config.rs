@@ -1,11 +1,12 @@
 //! The policy, the formats and the description that lie beside the logs.
 
 use super::archive::instant;
+use super::corner::Corner;
 use super::keyring::{KeyRing, Signer};
 use super::line::NGINX_TEMPLATE;
 use super::part::GATEWAYS;
 use super::plan::{GenerateError, LogFormat, Plan, Summary};
-use super::world::{Api, DAY, Style, TRAFFIC_START, Tenant, World};
+use super::world::{Api, DAY, STRETCH, Style, TRAFFIC_START, Tenant, World};
 use std::fmt::Write;
 
 /// The policy under which the planting table is right.
@@ -32,6 +33,7 @@ pub(super) fn policy(world: &World, ring: &KeyRing) -> Result<String, GenerateEr
         instant(until),
         world.custom_app
     );
+    text.push_str("\n[watch]\nfiles = [\"watch.jsonl\"]\nrevocations = [\"revoked.csv\"]\n");
     for gateway in 1..=GATEWAYS {
         let _ = write!(
             text,
@@ -59,7 +61,15 @@ fn api_entry(world: &World, api: &Api, serves_health: bool, text: &mut String) {
         let _ = writeln!(text, "tenants = {}", ids(admitted.iter()));
     }
     if api.style == Style::Plain {
-        let _ = writeln!(text, "max-auth-age = \"12h\"");
+        let clients: Vec<String> = world.clients.iter().map(|client| format!("\"{client}\"")).collect();
+        let _ = write!(
+            text,
+            "max-auth-age = \"12h\"\nscopes = [\"Items.Read\"]\nroles = [\"Items.Read.All\"]\n\
+             defined-scopes = [\"Items.Read\", \"Items.Write\", \"Items.List\", \"access_as_user\"]\n\
+             defined-roles = [\"Items.Read.All\", \"Items.Write.All\", \"Reports.Read.All\", \"Metadata.Read.All\", \
+             \"Items.Approver\"]\nclients = [{}]\n",
+            clients.join(", ")
+        );
     }
     if api.style == Style::Principal {
         // Envoy's access log does not name a principal; the key is stated all the same, as an operator would.
@@ -68,9 +78,28 @@ fn api_entry(world: &World, api: &Api, serves_health: bool, text: &mut String) {
     if let Some(pattern) = api.data_tenant() {
         let _ = writeln!(text, "data-tenant = \"{pattern}\"");
     }
-    if serves_health {
-        let _ = writeln!(text, "operations = [{{ paths = [\"/v1/health\"], auth = \"none\" }}]");
+    let health = serves_health.then(|| "{ paths = [\"/v1/health\"], auth = \"none\" }".to_owned());
+    let corners: &[Corner] = if api.style == Style::Plain { &Corner::ALL } else { &[] };
+    let corners = corners.iter().map(|corner| corner.operation(world));
+    let operations: Vec<String> = health.into_iter().chain(corners).collect();
+    if !operations.is_empty() {
+        let _ = writeln!(text, "operations = [\n    {},\n]", operations.join(",\n    "));
     }
+}
+
+/// The watch list: an identity that somebody else holds.
+pub(super) fn watched(world: &World) -> String {
+    format!("{{\"oid\":\"{}\",\"reason\":\"laptop stolen\"}}\n", world.watched)
+}
+
+/// The revocations: at the end of each stretch of the traffic, one user's.
+pub(super) fn revoked(world: &World) -> String {
+    let mut text = String::from("oid,from,reason\n");
+    for stretch in 0..=world.seconds / STRETCH {
+        let at = instant(TRAFFIC_START + (stretch + 1) * STRETCH);
+        let _ = writeln!(text, "{},{at},left the company", world.leaver(stretch));
+    }
+    text
 }
 
 fn ids<'t>(tenants: impl Iterator<Item = &'t Tenant>) -> String {
@@ -85,7 +114,7 @@ pub(super) fn formats(format: LogFormat) -> Option<String> {
             r#"[format.edge]
 kind = "json"
 files = ["**/edge-*.log", "**/edge-*.log.gz"]
-token = "headers.authorization"
+token = ["headers.authorization", "query:access_token@headers.referer", "form:access_token@body"]
 time = { path = "ts", as = "epoch_ms", is = "start" }
 duration = { path = "dur_ms", unit = "ms" }
 method = "method"
@@ -105,6 +134,7 @@ principal = "principal"
 kind = "nginx"
 files = ["**/edge-*.log", "**/edge-*.log.gz"]
 template = '{NGINX_TEMPLATE}'
+token = "query:access_token@$http_referer"
 principal = "$upstream_http_x_principal"
 "#
         )),
@@ -135,7 +165,7 @@ pub(super) fn readme(plan: &Plan, summary: Summary, one_log: bool) -> String {
          \n\
          {logs_line}\
          keys/           the key archive, with captures.jsonl\n\
-         policy.toml     the policy under which expected.jsonl is right\n\
+         policy.toml     the policy under which expected.jsonl is right, with watch.jsonl and revoked.csv\n\
          {formats_line}\
          expected.jsonl  what an audit must find above the severity info, for each planted token: rule, token_sha256, api,\n\
          \x20               outcome, count (requests), and the name of the misuse. Nothing else above info is to be found.\n\

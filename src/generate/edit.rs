@@ -39,14 +39,20 @@ fn other_case(letter: char) -> char {
 }
 
 /// A text with the token's own values put in.
-fn filled(text: &str, world: &World, spec: &Spec<'_>) -> String {
+pub(super) fn filled(text: &str, world: &World, spec: &Spec<'_>) -> String {
     let tenant = world.tenant(spec.tenant);
+    // Of the same family, because IPv4 and IPv6 addresses may be one machine's.
+    let elsewhere = if spec.client_ip.contains(':') { "2001:db8:ffff:ff00::7" } else { "198.18.0.7" };
     let values = [
         ("{tid}", tenant.id.as_str()),
         ("{uri}", spec.api.uri.as_str()),
         ("{app}", spec.api.app_id.as_str()),
         ("{client}", spec.client),
         ("{oid}", spec.oid.as_str()),
+        ("{mail}", spec.mail.as_str()),
+        ("{bystander}", world.bystander.as_str()),
+        ("{watched}", world.watched.as_str()),
+        ("{elsewhere}", elsewhere),
     ];
     values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
 }

@@ -2,6 +2,7 @@
 
 use super::dice::Dice;
 use super::plan::LogFormat;
+use super::plant::{Part, Twist};
 use super::spec::Spec;
 use super::world::World;
 use crate::time::UtcMicros;
@@ -36,8 +37,13 @@ struct Request<'r> {
     bytes: u64,
     id: String,
     trace: String,
+    scheme: &'r str,
     /// The Authorization header; empty for none.
     authorization: String,
+    /// The Referer header; empty for none.
+    referer: String,
+    /// The body; empty for none that is logged.
+    body: String,
     /// The key that the application authorised on; empty for none.
     principal: String,
 }
@@ -79,6 +85,16 @@ fn of_token<'u>(
     dice: &mut Dice,
 ) -> Request<'u> {
     let tenant = world.tenant(spec.data_tenant);
+    let sent_in = |part| spec.sent_in() == Some(part);
+    let path = match spec.corner {
+        Some(corner) => format!("/v1/{}", corner.segment()),
+        None => spec.api.path(tenant),
+    };
+    let segment = if sent_in(Part::Path) { format!("/{text}") } else { String::new() };
+    let (id, query) = (dice.hex(6), dice.pick(&QUERIES));
+    let query = if sent_in(Part::Query) { format!("?access_token={text}") } else { query.to_owned() };
+    let elsewhere = [Part::Query, Part::Referer, Part::Body].into_iter().any(sent_in);
+    let referer = format!("https://shop.contoso.example/?access_token={text}");
     Request {
         at_ms: used.at_ms,
         duration_ms: dice.between(2, 400),
@@ -87,12 +103,15 @@ fn of_token<'u>(
         user_agent: spec.user_agent,
         method: dice.pick(&METHODS),
         host: spec.api.host(tenant),
-        url: format!("{}/{}{}", spec.api.path(tenant), dice.hex(6), dice.pick(&QUERIES)),
+        url: format!("{path}{segment}/{id}{query}"),
         status: status(spec.plant.is_some(), dice),
         bytes: dice.below(20_000),
         id: dice.hex(16),
         trace: format!("00-{}-{}-01", dice.hex(16), dice.hex(8)),
-        authorization: format!("Bearer {text}"),
+        scheme: if spec.twist() == Some(Twist::Cleartext) { "http" } else { "https" },
+        authorization: if elsewhere { String::new() } else { format!("Bearer {text}") },
+        referer: if sent_in(Part::Referer) { referer } else { String::new() },
+        body: if sent_in(Part::Body) { format!("access_token={text}&page=2") } else { String::new() },
         principal: spec.principal(world).unwrap_or_default(),
     }
 }
@@ -111,7 +130,10 @@ fn without_token<'u>(world: &World, used: &'u Use<'u>, dice: &mut Dice) -> Reque
         bytes: 2,
         id: dice.hex(16),
         trace: format!("00-{}-{}-01", dice.hex(16), dice.hex(8)),
+        scheme: "https",
         authorization: String::new(),
+        referer: String::new(),
+        body: String::new(),
         principal: String::new(),
     }
 }
@@ -137,14 +159,17 @@ fn edge_json(r: &Request<'_>, out: &mut String) -> std::fmt::Result {
         out,
         concat!(
             r#"{{"ts":{ts},"dur_ms":{dur},"gateway":"{gateway}","rid":"{rid}","client":"{client}","method":"{method}","#,
-            r#""scheme":"https","host":"{host}","url":"{url}","proto":"HTTP/2.0","status":{status},"bytes":{bytes},"#,
+            r#""scheme":"{scheme}","host":"{host}","url":"{url}","proto":"HTTP/2.0","status":{status},"bytes":{bytes},"#,
             r#""tls":{{"version":"TLSv1.3","alpn":"h2"}},"#,
             r#""headers":{{"accept":"application/json","user-agent":"{agent}","traceparent":"{trace}","#,
-            r#""authorization":{authorization}}},"principal":{principal},"#,
+            r#""authorization":{authorization}{referer}}},"principal":{principal}{body},"#,
             r#""upstream":{{"addr":"10.20.{o1}.{o2}:8080","time_ms":{dur},"status":{status}}}}}"#,
             "\n"
         ),
         ts = r.at_ms,
+        scheme = r.scheme,
+        referer = member_or_nothing("referer", &r.referer),
+        body = member_or_nothing("body", &r.body),
         dur = r.duration_ms,
         gateway = r.gateway,
         rid = r.id,
@@ -163,6 +188,10 @@ fn edge_json(r: &Request<'_>, out: &mut String) -> std::fmt::Result {
     )
 }
 
+fn member_or_nothing(name: &str, text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(",\"{name}\":\"{text}\"") }
+}
+
 fn quoted_or_null(text: &str) -> String {
     if text.is_empty() { "null".to_owned() } else { format!("\"{text}\"") }
 }
@@ -171,12 +200,13 @@ fn nginx(r: &Request<'_>, out: &mut String) -> std::fmt::Result {
     write!(
         out,
         concat!(
-            r#"{client} - - [{end}] "{method} {url} HTTP/2.0" {status} {bytes} {duration} "{host}" "-" "{agent}" "#,
+            r#"{client} - - [{end}] "{method} {url} HTTP/2.0" {status} {bytes} {duration} "{host}" "{referer}" "{agent}" "#,
             r#""{authorization}" "{principal}" {rid} "{trace}" TLSv1.3 TLS_AES_256_GCM_SHA384 10.20.{o1}.{o2}:8080 "#,
             r#"{duration} "application/json" "gateway={gateway},pool={host}-pool-a,policy=default""#,
             "\n"
         ),
         client = r.client_ip,
+        referer = or_dash(&r.referer),
         end = Seconds(r.at_ms + r.duration_ms),
         method = r.method,
         url = r.url,

@@ -1,6 +1,7 @@
 //! Writes tokens down: header, claims, signature, and the fingerprint by which findings name them.
 
 use super::bank::Banked;
+use super::corner::Corner;
 use super::dice::Dice;
 use super::edit::{Edit, Edits};
 use super::keyring::{KeyRing, SigningKey, mac};
@@ -231,11 +232,12 @@ fn claims(world: &World, spec: &Spec<'_>, dice: &mut Dice) -> String {
     claims.text("aio", &format!("A{}", dice.text(51)));
     let (client, client_auth) = if spec.v1 { ("appid", "appidacr") } else { ("azp", "azpacr") };
     claims.text(client, spec.client);
-    claims.text(client_auth, if spec.app { "2" } else { "1" });
+    let certified = spec.app || (spec.corner == Some(Corner::Partners) && spec.plant.is_none());
+    claims.text(client_auth, if certified { "2" } else { "1" });
     if spec.app {
         app_claims(&mut claims, spec);
     } else {
-        user_claims(&mut claims, spec, dice);
+        user_claims(&mut claims, world, spec, dice);
     }
     claims.text("rh", &format!("1.A{}.", dice.text(36)));
     claims.text("tid", tid);
@@ -263,16 +265,35 @@ fn app_claims(claims: &mut Members<'_>, spec: &Spec<'_>) {
     }
 }
 
-fn user_claims(claims: &mut Members<'_>, spec: &Spec<'_>, dice: &mut Dice) {
+fn user_claims(claims: &mut Members<'_>, world: &World, spec: &Spec<'_>, dice: &mut Dice) {
     claims.raw("auth_time", &(spec.iat - 600).to_string());
     if let Some(provider) = spec.guest_of {
         claims.raw("acct", "1");
         claims.text("idp", provider);
     }
-    let groups: Vec<String> = (0..dice.between(2, 6)).map(|_| format!("\"{}\"", dice.guid())).collect();
-    claims.raw("groups", &format!("[{}]", groups.join(",")));
-    if spec.v1 {
+    let good_in = |corner| spec.plant.is_none() && spec.corner == Some(corner);
+    let mut groups: Vec<String> = (0..dice.between(2, 6)).map(|_| format!("\"{}\"", dice.guid())).collect();
+    if good_in(Corner::Clerks) {
+        groups.push(format!("\"{}\"", world.clerks));
+    } else if spec.plant.is_none() && dice.chance(30) {
+        groups.clear();
+    }
+    match groups.is_empty() {
+        false => claims.raw("groups", &format!("[{}]", groups.join(","))),
+        true => too_many_groups(claims, spec),
+    }
+    if good_in(Corner::Secure) {
+        claims.raw("acrs", r#"["c1"]"#);
+    }
+    if spec.plant.is_none() && dice.chance(200) {
+        claims.raw("wids", r#"["b79fbf4d-3ef9-4689-8143-76b194e85509"]"#);
+        claims.raw("roles", r#"["Items.Approver"]"#);
+    }
+    if spec.v1 || good_in(Corner::Secure) {
         claims.raw("amr", r#"["pwd","mfa"]"#);
+    }
+    if spec.v1 {
+        claims.text("acr", "1");
         claims.text("ipaddr", &spec.client_ip);
         claims.text("unique_name", &spec.mail);
         claims.text("upn", &spec.mail);
@@ -284,6 +305,13 @@ fn user_claims(claims: &mut Members<'_>, spec: &Spec<'_>, dice: &mut Dice) {
     claims.text("scp", "Items.Read Items.Write access_as_user");
     claims.text("sid", &dice.guid());
     claims.text("sub", &dice.text(32));
+}
+
+/// What stands in place of groups that are too many.
+fn too_many_groups(claims: &mut Members<'_>, spec: &Spec<'_>) {
+    claims.raw("_claim_names", r#"{"groups":"src1"}"#);
+    let endpoint = format!("https://graph.microsoft.com/v1.0/users/{}/getMemberObjects", spec.oid);
+    claims.raw("_claim_sources", &format!(r#"{{"src1":{{"endpoint":"{endpoint}"}}}}"#));
 }
 
 /// Characters of a signature in a token of an algorithm.

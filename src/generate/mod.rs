@@ -5,9 +5,11 @@
 //! memory stays bounded whatever its size. One part is a file, or a piece of one long log for whoever cannot store it.
 
 mod archive;
+mod authorized;
 mod bank;
 mod certificate;
 mod config;
+mod corner;
 mod dice;
 mod edit;
 mod edited;
@@ -120,6 +122,8 @@ fn write(
     if let Some(text) = config::formats(plan.format) {
         beside("formats.toml", text)?;
     }
+    beside("watch.jsonl", config::watched(&world))?;
+    beside("revoked.csv", config::revoked(&world))?;
     beside("policy.toml", config::policy(&world, ring)?)?;
     let corpus = Corpus {
         plan,

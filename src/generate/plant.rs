@@ -3,6 +3,8 @@
 //! The table is written from the rules' descriptions under the policy that [`super::config`] writes; no code of the
 //! rules is looked at, so that the two can disagree. Every planted request is accepted, so that everything is judged.
 
+use super::authorized::AUTHORIZED;
+use super::corner::Corner;
 use super::edit::Edits;
 use super::edited::EDITED;
 use super::flawed::FLAWED;
@@ -81,8 +83,32 @@ pub(super) enum Twist {
     UnsignedClaims(Edits),
     /// The same signed by somebody else.
     ClaimsBy(Signer, Edits),
+    /// A user's v1 token, rightly signed, with these differences in the claims.
+    ClaimsOfV1(Edits),
+    /// The application authorises on this text, in which `{oid}` and the like stand for the token's own; the claims of the
+    /// v2 token differ so.
+    ActsAs(&'static str, Edits),
+    /// Sent in this part of the request.
+    SentIn(Part),
+    /// Sent without TLS.
+    Cleartext,
+    /// Used after its user was revoked.
+    AfterRevocation,
     /// Issued shortly before this key was withdrawn, for some days, and used at the end of them.
     LongAfter(Signer),
+}
+
+/// A part of a request that no token should stand in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The query.
+    Query,
+    /// The path; in the header as well.
+    Path,
+    /// The Referer header.
+    Referer,
+    /// A field of a form.
+    Body,
 }
 
 /// A row of the table.
@@ -93,6 +119,8 @@ pub(super) struct Plant {
     pub twist: Twist,
     /// API that it is used at; `None` for any that neither names tenants nor principals.
     pub style: Option<Style>,
+    /// Part of the API.
+    pub corner: Option<Corner>,
     /// Every rule above the severity info that must fire for each of its requests.
     pub rules: &'static [&'static str],
     /// Rules that must fire beside them where the token is of version 1.
@@ -100,11 +128,11 @@ pub(super) struct Plant {
 }
 
 pub(super) const fn plant(name: &'static str, twist: Twist, rules: &'static [&'static str]) -> Plant {
-    Plant { name, twist, style: None, rules, rules_of_v1: &[] }
+    Plant { name, twist, style: None, corner: None, rules, rules_of_v1: &[] }
 }
 
 const fn plant_at(style: Style, name: &'static str, twist: Twist, rules: &'static [&'static str]) -> Plant {
-    Plant { name, twist, style: Some(style), rules, rules_of_v1: &[] }
+    Plant { style: Some(style), ..plant(name, twist, rules) }
 }
 
 /// The table. Kinds are planted in turn, in this order.
@@ -167,7 +195,11 @@ impl Plant {
                 Twist::OtherDataTenant | Twist::OtherIssuer | Twist::TenantElsewhere => {
                     world.tenants.len() > 1
                 }
-                Twist::MailPrincipal => world.format != LogFormat::EnvoyJson,
+                Twist::MailPrincipal | Twist::ActsAs(..) | Twist::SentIn(Part::Referer) => {
+                    world.format != LogFormat::EnvoyJson
+                }
+                // Only our own JSON names the scheme and quotes bodies.
+                Twist::SentIn(Part::Body) | Twist::Cleartext => world.format == LogFormat::EdgeJson,
                 // The spelling of a public key as PEM, the second algorithm, and flaws are at hand for RSA only.
                 Twist::MacOfPublicKey | Twist::OtherAlgorithm | Twist::WrongKey(Signer::Flawed(_)) => rsa,
                 Twist::WrongKey(Signer::NotYetPublished) => issued + 2 * 3600 < proven_until,
@@ -178,7 +210,7 @@ impl Plant {
 
 /// All parts of the table.
 pub(super) fn all() -> impl Iterator<Item = &'static Plant> + Clone {
-    PLANTS.iter().chain(EDITED).chain(FLAWED)
+    PLANTS.iter().chain(EDITED).chain(FLAWED).chain(AUTHORIZED)
 }
 
 /// The misuse of a token: every `1 / misuse` tokens one, its kind in turn among the possible ones.

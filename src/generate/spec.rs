@@ -1,11 +1,12 @@
 //! What a token is to be, and how it is to be used, before it is written down.
 
+use super::corner::Corner;
 use super::dice::Dice;
-use super::edit::Edits;
+use super::edit::{self, Edits};
 use super::flawed::Flaw;
 use super::keyring::{KeyRing, Signer};
-use super::plant::{Plant, Twist};
-use super::world::{Api, DAY, Style, TRAFFIC_START, World};
+use super::plant::{Part, Plant, Twist};
+use super::world::{Api, DAY, STRETCH, Style, TRAFFIC_START, World};
 
 /// Seconds by which Entra back-dates `iat` and `nbf` (rules.md section 8, item 6).
 const BACKDATED: i64 = 300;
@@ -31,6 +32,8 @@ pub(super) struct Spec<'w> {
     pub plant: Option<&'static Plant>,
     /// API at which it is used.
     pub api: &'w Api,
+    /// Part of the API, if it is one that asks for more.
+    pub corner: Option<Corner>,
     /// API that it was issued for.
     pub issued_for: &'w Api,
     /// Number of the tenant that issued it.
@@ -114,10 +117,18 @@ impl<'w> Spec<'w> {
         };
         let exp = issued + lifetime;
         let client_index = dice.index(world.clients.len());
+        let corner = match plant {
+            Some(plant) => plant.corner,
+            None if api.style == Style::Plain => Corner::of_good(app, &mut dice),
+            None => None,
+        };
+        let oid = dice.guid();
+        let leaver = || world.leaver((issued - TRAFFIC_START).div_euclid(STRETCH));
         Some(Self {
             index,
             plant,
             api,
+            corner,
             issued_for,
             tenant,
             data_tenant: if twist == Some(Twist::OtherDataTenant) { neighbour() } else { tenant },
@@ -131,7 +142,7 @@ impl<'w> Spec<'w> {
             iat: issued - BACKDATED,
             exp,
             used_ms: used(twist, issued, exp),
-            oid: dice.guid(),
+            oid: if twist == Some(Twist::AfterRevocation) { leaver() } else { oid },
             mail: format!("user{:05}@{}.contoso.example", dice.below(100_000), world.tenant(tenant).label),
             client_ip: client_ip(&mut dice),
             user_agent: dice.pick(&USER_AGENTS),
@@ -147,10 +158,22 @@ impl<'w> Spec<'w> {
     pub(super) fn edits(&self) -> (Edits, Edits) {
         match self.twist() {
             Some(Twist::Header(edits) | Twist::HeaderOfV1(edits)) => (edits, &[]),
-            Some(Twist::Claims(edits) | Twist::ClaimsBy(_, edits) | Twist::UnsignedClaims(edits)) => {
-                (&[], edits)
-            }
+            Some(
+                Twist::Claims(edits)
+                | Twist::ClaimsOfV1(edits)
+                | Twist::ClaimsBy(_, edits)
+                | Twist::ActsAs(_, edits)
+                | Twist::UnsignedClaims(edits),
+            ) => (&[], edits),
             _ => (&[], &[]),
+        }
+    }
+
+    /// The part of the request that it is sent in; `None` for the header where it belongs.
+    pub(super) fn sent_in(&self) -> Option<Part> {
+        match self.twist() {
+            Some(Twist::SentIn(part)) => Some(part),
+            _ => None,
         }
     }
 
@@ -161,6 +184,7 @@ impl<'w> Spec<'w> {
         }
         Some(match self.twist() {
             Some(Twist::MailPrincipal) => self.mail.clone(),
+            Some(Twist::ActsAs(principal, _)) => edit::filled(principal, world, self),
             _ => format!("{}:{}", world.tenant(self.tenant).id, self.oid),
         })
     }
@@ -184,12 +208,13 @@ fn tenant_of(world: &World, api: &Api, twist: Option<Twist>, dice: &mut Dice) ->
 /// documents.
 fn is_v1(twist: Option<Twist>, issued_for: &Api) -> bool {
     match twist {
-        Some(Twist::OtherIssuer | Twist::HeaderOfV1(_)) => true,
+        Some(Twist::OtherIssuer | Twist::HeaderOfV1(_) | Twist::ClaimsOfV1(_)) => true,
         Some(
             Twist::WrongKey(Signer::Personal)
             | Twist::Header(_)
             | Twist::Claims(_)
             | Twist::ClaimsBy(..)
+            | Twist::ActsAs(..)
             | Twist::UnsignedClaims(_),
         ) => false,
         _ => issued_for.v1,
@@ -224,10 +249,17 @@ fn used(twist: Option<Twist>, issued: i64, exp: i64) -> (i64, i64) {
         Some(Twist::Late(seconds)) => (exp + seconds, exp + seconds + 600),
         // Twenty-five to fifteen minutes before `nbf`: further than any skew.
         Some(Twist::LongAfter(_)) => (exp - 3 * 3600, exp - LAST_USE),
+        // A quarter of an hour after the revocation it should be known everywhere.
+        Some(Twist::AfterRevocation) => (revoked_after(issued) + 901, exp - LAST_USE),
         Some(Twist::Early) => (issued - BACKDATED - 1500, issued - BACKDATED - 900),
         _ => (issued, exp - LAST_USE),
     };
     (from * 1000, until * 1000)
+}
+
+/// The instant at which a stretch of the traffic ends, and one of its users is revoked.
+fn revoked_after(issued: i64) -> i64 {
+    TRAFFIC_START + ((issued - TRAFFIC_START).div_euclid(STRETCH) + 1) * STRETCH
 }
 
 /// An address of the documentation ranges (RFC 5737, RFC 3849).

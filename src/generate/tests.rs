@@ -16,7 +16,7 @@ fn ring() -> &'static KeyRing {
 }
 
 fn plan(out: impl Into<PathBuf>) -> Plan {
-    Plan { lines: 1200, reuse: 4, misuse: 0.3, tenants: 4, kids: 2, ..Plan::new(out) }
+    Plan { lines: 2400, reuse: 4, misuse: 0.3, tenants: 4, kids: 2, ..Plan::new(out) }
 }
 
 fn write_plan(plan: &Plan) -> Summary {
@@ -50,7 +50,13 @@ fn requests(folder: &Path) -> Vec<Value> {
 }
 
 fn token_of(line: &Value) -> Option<&str> {
-    line["headers"]["authorization"].as_str()?.strip_prefix("Bearer ")
+    let headers = &line["headers"];
+    let header = || headers["authorization"].as_str()?.strip_prefix("Bearer ");
+    header().or_else(|| [&line["url"], &headers["referer"], &line["body"]].into_iter().find_map(parameter))
+}
+
+fn parameter(text: &Value) -> Option<&str> {
+    text.as_str()?.split_once("access_token=")?.1.split('&').next()
 }
 
 fn decoded(part: &str) -> Vec<u8> {
@@ -156,8 +162,8 @@ fn every_kind_of_misuse_is_planted_and_counted() {
     let summary = write_plan(&plan(folder.path().join("corpus")));
     let corpus = folder.path().join("corpus");
     let requests = requests(&corpus);
-    assert_eq!(requests.len(), 1200);
-    assert_eq!(summary.lines, 1200);
+    assert_eq!(requests.len(), 2400);
+    assert_eq!(summary.lines, 2400);
     let mut uses: BTreeMap<String, i64> = BTreeMap::new();
     for line in &requests {
         if let Some(token) = token_of(line) {
@@ -253,7 +259,7 @@ fn every_format_has_one_line_a_request() {
         let summary = write_plan(&Plan { format, ..plan(&corpus) });
         let logs = content(&corpus.join("logs"));
         let lines: usize = logs.values().map(|log| memchr::memchr_iter(b'\n', log).count()).sum();
-        assert_eq!(lines, 1200, "{}", format.name());
+        assert_eq!(lines, 2400, "{}", format.name());
         assert_eq!(summary.files, 4);
         assert_eq!(corpus.join("formats.toml").exists(), format != LogFormat::EnvoyJson);
         assert_eq!(LogFormat::parse(format.name()), Some(format));

@@ -5,6 +5,8 @@ use super::plan::{LogFormat, Plan, Signing};
 
 /// Start of the traffic: 2026-11-02T00:00:00Z, in seconds since the epoch.
 pub(super) const TRAFFIC_START: i64 = 1_793_577_600;
+/// Seconds after which a user is revoked, and the next one.
+pub(super) const STRETCH: i64 = 1800;
 /// Seconds of a day.
 pub(super) const DAY: i64 = 86_400;
 /// Name under which the whole organisation's hosts stand.
@@ -152,6 +154,10 @@ pub(super) struct World {
     pub government: Tenant,
     /// Id of a tenant that no token is of.
     pub bystander: String,
+    /// Group of those who may work in [`super::corner::Corner::Clerks`].
+    pub clerks: String,
+    /// Object id that stands on the watch list.
+    pub watched: String,
     /// Application that has a signing key of its own, as the policy says: the first API.
     pub custom_app: String,
     /// Application that has one though the policy does not say so.
@@ -183,6 +189,8 @@ impl World {
             bystander: others.guid(),
             custom_app: apis.first().map(|api| api.app_id.clone()).unwrap_or_default(),
             unexpected_app: others.guid(),
+            clerks: others.guid(),
+            watched: others.guid(),
             apis,
             clients: (0..12).map(|_| clients.guid()).collect(),
         }
@@ -204,6 +212,11 @@ impl World {
             Self::GOVERNMENT => &self.government,
             _ => self.tenants.get(index).unwrap_or(&self.stranger),
         }
+    }
+
+    /// Object id of the user who is revoked at the end of a stretch of the traffic.
+    pub(super) fn leaver(&self, stretch: i64) -> String {
+        Dice::new(self.seed, "leaver", stretch.unsigned_abs()).guid()
     }
 
     /// Number of the tenant that is not allowed.

@@ -20,7 +20,7 @@ pub struct Corpus {
     folder: PathBuf,
 }
 
-/// The corpus of a format: some thousand lines, one token in five misused.
+/// The corpus of a format: some thousand lines, three tokens in ten misused.
 pub fn corpus(format: LogFormat) -> &'static Corpus {
     static EDGE: OnceLock<Corpus> = OnceLock::new();
     static NGINX: OnceLock<Corpus> = OnceLock::new();
@@ -39,7 +39,7 @@ pub fn corpus(format: LogFormat) -> &'static Corpus {
             seed: 7,
             format,
             reuse: 6,
-            misuse: 0.2,
+            misuse: 0.3,
             tenants: 3,
             kids: 2,
             ..Plan::new(&folder)

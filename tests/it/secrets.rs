@@ -82,7 +82,7 @@ fn tokens_in_every_other_field_are_removed() {
     let broken =
         format!("{{\"authorization\":\"Bearer {token}\n{{\"x\": \"Bearer+{signature}\"\nBasic {payload}\n");
     fs::write(folder.path().join("in.log"), format!("{record}\n{line}\n{broken}")).unwrap();
-    for name in ["policy.toml", "formats.toml"] {
+    for name in ["policy.toml", "formats.toml", "watch.jsonl", "revoked.csv"] {
         fs::copy(corpus.path(name), folder.path().join(name)).unwrap();
     }
     let keys = corpus.path("keys");
