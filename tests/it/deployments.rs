@@ -228,7 +228,7 @@ impl Deployment {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             let lines = self.request.iter().zip(tokens).flat_map(|(request, token)| {
                 let here = request.log.as_ref().is_none_or(|name| *name == log.file);
-                here.then(|| self.lines(log, request, token, tokens)).unwrap_or_default()
+                if here { self.lines(log, request, token, tokens) } else { Vec::new() }
             });
             fs::write(path, lines.collect::<String>()).unwrap();
         }
@@ -293,12 +293,11 @@ impl Found {
                 continue;
             }
             let text = format!("{} {}", row["rule"], row["severity"]);
-            match row.get("token_sha256") {
-                Some(token) => found.tokens.entry(token.clone()).or_default().push(text),
-                None => {
-                    let about = row.get("subject").or(row.get("api")).or(row.get("outcome"));
-                    found.run.push(format!("{text} {}", about.unwrap()));
-                }
+            if let Some(token) = row.get("token_sha256") {
+                found.tokens.entry(token.clone()).or_default().push(text);
+            } else {
+                let about = row.get("subject").or(row.get("api")).or(row.get("outcome"));
+                found.run.push(format!("{text} {}", about.unwrap()));
             }
         }
         found
