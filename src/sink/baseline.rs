@@ -76,7 +76,7 @@ impl Baselines {
     /// the highest severity among findings of new problems that count for `--fail-on`.
     pub fn mark(&self, tables: &mut Tables) -> Option<Severity> {
         for problem in &mut tables.problems {
-            problem.state = Some(self.state(problem).to_owned());
+            problem.state = Some(self.standing(problem).to_owned());
         }
         let new = tables.problems.iter().filter(|problem| problem.state.as_deref() == Some("new"));
         let new: HashSet<&str> = new.map(|problem| problem.problem_id.as_str()).collect();
@@ -87,7 +87,7 @@ impl Baselines {
             .max()
     }
 
-    fn state(&self, problem: &ProblemRow) -> &'static str {
+    fn standing(&self, problem: &ProblemRow) -> &'static str {
         let mut known = self.results.iter().rev().map(|result| result.problems.contains(&problem.problem_id));
         match known.next() {
             Some(true) => "ongoing",

@@ -185,7 +185,7 @@ struct Bench {
     token: TokenSpec,
     record: RecordSpec,
     policy: Policy,
-    keys: KeyHistory,
+    keys: Arc<KeyHistory>,
 }
 
 static GOOD_BENCH: LazyLock<Bench> = LazyLock::new(|| {
