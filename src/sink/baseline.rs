@@ -68,7 +68,7 @@ impl Baselines {
     /// # Errors
     ///
     /// As [`EarlierResult::state`].
-    pub fn state(&self) -> Result<Option<Earlier>, EarlierError> {
+    pub fn kept(&self) -> Result<Option<Earlier>, EarlierError> {
         self.latest().map_or(Ok(None), |latest| EarlierResult::open(latest)?.state())
     }
 

@@ -197,7 +197,7 @@ static GOOD_BENCH: LazyLock<Bench> = LazyLock::new(|| {
         token: token.try_into().unwrap(),
         record: good.record.try_into().unwrap(),
         policy: Policy::parse(&fs::read_to_string(mint::testdata("demanding.toml")).unwrap()).unwrap(),
-        keys: keys.0.into_values().next().unwrap(),
+        keys: keys.0.into_values().next().map(|keys| Arc::into_inner(keys).unwrap()).unwrap(),
     }
 });
 

@@ -59,7 +59,7 @@ impl Prepared {
         let rules = rules(args)?;
         let inputs = inputs(&args.input.inputs)?;
         let baselines = baselines(args)?;
-        let earlier = baselines.as_ref().map_or(Ok(None), Baselines::state).map_err(baseline_failure)?;
+        let earlier = baselines.as_ref().map_or(Ok(None), Baselines::kept).map_err(baseline_failure)?;
         let earlier = earlier.map(Arc::new);
         let given = Given {
             arguments: std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect(),
