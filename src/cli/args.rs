@@ -5,7 +5,7 @@ mod policy;
 mod values;
 
 pub(super) use audit::{AuditArgs, FilterArgs, ProgressKind};
-pub(super) use policy::{CoverageArgs, ExplainArgs, PolicyCommand, TestArgs};
+pub(super) use policy::{CoverageArgs, ExplainArgs, InitArgs, PolicyCommand, TestArgs};
 pub(super) use values::{FailOn, fingerprint, nearest, unknown_rule};
 
 use super::exit::EXIT_CODES;

@@ -11,6 +11,7 @@ use super::exit::{Exit, Failure, Outcome};
 use super::progress::Shown;
 use super::signals::Signals;
 use prepare::Prepared;
+pub(super) use prepare::inputs;
 use std::fs;
 use std::io::Write as _;
 use std::mem::ManuallyDrop;

@@ -1,7 +1,8 @@
-//! `policy`: checks a policy, explains which entry wins, tests it, tells what it does not cover, prints its schema.
+//! `policy`: starts a policy, checks it, explains which entry wins, tests it, tells what it does not cover, prints its schema.
 
 mod coverage;
 mod good;
+mod init;
 mod test;
 
 use super::args::{ExplainArgs, Listing, PolicyCommand};
@@ -23,6 +24,7 @@ pub(super) fn run(command: &PolicyCommand, console: Console) -> Outcome {
     match command {
         PolicyCommand::Check { policy, listing } => check(policy.path(), listing.format, console),
         PolicyCommand::Explain(args) => explain(args, console),
+        PolicyCommand::Init(args) => init::run(args, console),
         PolicyCommand::Test(args) => test::run(args),
         PolicyCommand::Coverage(args) => coverage::run(args),
         PolicyCommand::Schema => console::print_json(&policy::schema()),

@@ -180,7 +180,7 @@ impl Partial {
         let mut client_ips = FirstTen::default();
         client_ips.merge(&theirs.client_ips, translation, &self.names);
         let accepted_by = translation.optional(theirs.accepted_by);
-        let theirs = Finding { at, client_ips, accepted_by, ..theirs };
+        let theirs = Finding { accepted_by, at, client_ips, ..theirs };
         match self.findings.entry(key) {
             Entry::Vacant(vacant) => drop(vacant.insert(theirs)),
             Entry::Occupied(mut known) => known.get_mut().merge(theirs, &self.names),

@@ -171,6 +171,14 @@ impl Policy {
         Self::build("policy.toml".to_owned(), text.as_bytes().to_vec(), Folder::Memory(files))
     }
 
+    /// A policy from a text that is about to take the place of a file; its includes lie beside that.
+    ///
+    /// # Errors
+    /// As [`Policy::load`].
+    pub fn load_text(path: &Path, text: &str) -> Result<Self, PolicyError> {
+        Self::build(path.display().to_string(), text.as_bytes().to_vec(), Folder::Disk(path))
+    }
+
     fn build(name: String, bytes: Vec<u8>, folder: Folder<'_>) -> Result<Self, PolicyError> {
         let mut documents = Documents::read(name, bytes, folder)?;
         let mut notices = std::mem::take(&mut documents.notices);

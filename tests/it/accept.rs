@@ -73,7 +73,7 @@ fn audited(tables: &str, archive: &str, sent: &[Sent<'_>], further: &[&str]) -> 
     audit_in(folder.path(), args)
 }
 
-fn rows<'a>(audited: &'a Audited, table: &str, rule: &str) -> Vec<BTreeMap<String, String>> {
+fn rows(audited: &Audited, table: &str, rule: &str) -> Vec<BTreeMap<String, String>> {
     audited.rows(table).into_iter().filter(|row| row["rule"] == rule).collect()
 }
 

@@ -167,7 +167,6 @@ fn commands_and_flags_of_later_versions_are_unknown() {
         &["keys", "show", "kid"],
         &["keys", "diff", "a", "b"],
         &["keys", "check"],
-        &["policy", "init"],
         &["trace", "out"],
         &["report", "out"],
         &["diff", "a", "b"],

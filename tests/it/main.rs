@@ -28,6 +28,7 @@ mod keys_check;
 mod mint;
 mod pipeline;
 mod policy;
+mod policy_init;
 mod result;
 mod rules;
 mod run_rules;

@@ -4,6 +4,7 @@ use super::ListingArgs;
 use clap::{Args, Subcommand};
 use std::path::Path;
 use std::path::PathBuf;
+use tokentrail::limits;
 
 /// How tests are written, for `policy test --help` and the manual page.
 const TESTS: &str = "\
@@ -41,6 +42,8 @@ Exit codes: 0 all tests hold, 1 one does not, 2 a file cannot be used.";
 /// `policy`
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum PolicyCommand {
+    /// Print a policy to start from, or a draft learned from logs
+    Init(InitArgs),
     /// Check a policy and the files that it includes
     Check {
         #[command(flatten)]
@@ -127,4 +130,37 @@ pub(in crate::cli) struct CoverageArgs {
     pub(in crate::cli) results: Vec<PathBuf>,
     #[command(flatten)]
     pub(in crate::cli) listing: ListingArgs,
+}
+/// `policy init`
+#[derive(Args, Debug)]
+#[command(
+    after_long_help = "Examples:\n  tokentrail policy init > policy.toml\n  tokentrail policy init --keys keys/ logs/ > draft.toml\n  tokentrail policy init --keys keys/ --merge policy.toml -o policy.toml logs/\n\nValues are learned from tokens with a valid signature alone, so nothing is learned from claims without\n--keys. A value is live if its requests were accepted and it was seen with 5 identities or on 2 days;\nthe rest stands in lines that begin with `# review:`. Read the draft before you use it: what was\naccepted need not have been right."
+)]
+pub(in crate::cli) struct InitArgs {
+    /// Logs to learn from: files, directories, globs, or - for standard input
+    #[arg(value_name = "INPUT")]
+    pub(in crate::cli) inputs: Vec<String>,
+    /// Key archive, to tell genuine tokens from others
+    #[arg(long, value_name = "DIR")]
+    pub(in crate::cli) keys: Option<PathBuf>,
+    /// File with formats of your own
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) formats: Option<PathBuf>,
+    /// Format of every input (see `formats list`)
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) input_format: Option<String>,
+    /// Policy to add to; nothing of it is removed or changed
+    #[arg(long, value_name = "FILE", requires = "inputs")]
+    pub(in crate::cli) merge: Option<PathBuf>,
+    /// Write the policy there instead of to standard output
+    ///
+    /// A file that exists is replaced only if it is the one that --merge names.
+    #[arg(short, long, value_name = "FILE")]
+    pub(in crate::cli) output: Option<PathBuf>,
+    /// Longest line in bytes [default: 8M]
+    #[arg(long, value_name = "BYTES", default_value_t = limits::LINE_BYTES_MAX, value_parser = super::values::bytes, hide_default_value = true)]
+    pub(in crate::cli) max_line: usize,
+    /// Threads [default: one for each core]
+    #[arg(short, long, value_name = "N", value_parser = super::values::jobs)]
+    pub(in crate::cli) jobs: Option<usize>,
 }

@@ -169,7 +169,7 @@ fn rules(args: &AuditArgs) -> Result<Vec<&'static Rule>, Failure> {
 }
 
 /// Every input that the arguments name, of which at least one is there.
-fn inputs(arguments: &[String]) -> Result<Vec<Listed>, Failure> {
+pub(in crate::cli) fn inputs(arguments: &[String]) -> Result<Vec<Listed>, Failure> {
     let inputs = pipeline::list(arguments).map_err(Failure::usage)?;
     let missing = |listed: &Listed| matches!(listed.place, Place::Nowhere { status: Status::Missing, .. });
     if !inputs.iter().all(missing) {
@@ -187,13 +187,12 @@ fn inputs(arguments: &[String]) -> Result<Vec<Listed>, Failure> {
 fn baselines(args: &AuditArgs) -> Result<Option<Baselines>, Failure> {
     let named = &args.output.baseline;
     if named.is_empty() {
-        let new = args.output.fail_on.is_some_and(|fail_on| fail_on.new);
-        return match new {
-            true => Err(Failure::say(
+        if args.output.fail_on.is_some_and(|fail_on| fail_on.new) {
+            return Err(Failure::say(
                 "--fail-on new: needs an earlier result to compare with; name one with --baseline DIR",
-            )),
-            false => Ok(None),
-        };
+            ));
+        }
+        return Ok(None);
     }
     let opened = Baselines::open(named, &args.output.output);
     opened.map(Some).map_err(baseline_failure)

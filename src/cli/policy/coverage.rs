@@ -16,6 +16,9 @@ use tokentrail::time::UtcMicros;
 /// Places and hours that a table shows; JSON has all.
 const SHOWN: usize = 50;
 
+/// A host and the leading part of a path.
+type Spot = (Option<String>, Option<String>);
+
 /// Records, and those among them that no entry matches.
 #[derive(Clone, Copy, Default)]
 struct Records {
@@ -30,7 +33,7 @@ struct Coverage {
     /// By hour and gateway.
     hours: BTreeMap<(Option<UtcMicros>, Option<String>), Records>,
     /// By host and leading path, where uncovered.
-    places: BTreeMap<(Option<String>, Option<String>), u64>,
+    places: BTreeMap<Spot, u64>,
     /// Entries that no record of any of them matched.
     unmatched: Option<BTreeSet<String>>,
     /// Records that only the byte-least name of an entry decided, by entry.
@@ -101,7 +104,7 @@ impl Coverage {
     }
 
     /// The places, those with most records first.
-    fn ranked(&self) -> Vec<(&(Option<String>, Option<String>), u64)> {
+    fn ranked(&self) -> Vec<(&Spot, u64)> {
         let mut places: Vec<_> = self.places.iter().map(|(place, records)| (place, *records)).collect();
         places.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
         places
@@ -153,7 +156,7 @@ impl Coverage {
         out
     }
 
-    fn places_table(&self, places: &[(&(Option<String>, Option<String>), u64)]) -> String {
+    fn places_table(&self, places: &[(&Spot, u64)]) -> String {
         let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
         let rows: Vec<Vec<String>> = places
             .iter()

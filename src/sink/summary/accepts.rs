@@ -4,16 +4,22 @@ use super::{LISTED, count, indented, more};
 use crate::sink::manifest::Manifest;
 use crate::sink::parts::AcceptReport;
 use crate::sink::text::{counted, visible};
+use std::fmt::Write as _;
+
+/// What is to be said of an exception, if anything.
+type Told = fn(&AcceptReport) -> Option<String>;
 
 /// The exceptions that were asked, one line each, then those that nothing matched.
 pub(super) fn lines(manifest: &Manifest) -> String {
     if manifest.accepts.is_empty() {
         return String::new();
     }
-    type Told = fn(&AcceptReport) -> Option<String>;
     let told: [Told; 4] = [expired, undated, unverified, accepted];
     let all: Vec<String> = told.iter().flat_map(|told| manifest.accepts.iter().filter_map(told)).collect();
-    let mut out: String = all.iter().take(LISTED).map(|line| format!("{}\n", visible(line))).collect();
+    let mut out = String::new();
+    for line in all.iter().take(LISTED) {
+        let _ = writeln!(out, "{}", visible(line));
+    }
     out.push_str(&more(all.len(), "line", "run.json"));
     let unused: Vec<&str> =
         manifest.accepts.iter().filter(|it| is_unused(it)).map(|it| it.place.as_str()).collect();
@@ -21,7 +27,7 @@ pub(super) fn lines(manifest: &Manifest) -> String {
         let places = unused.iter().take(LISTED).copied().collect::<Vec<_>>().join(", ");
         let dots = if unused.len() > LISTED { ", …" } else { "" };
         let unused = counted(count(unused.len()), "exception");
-        out.push_str(&format!("{unused} matched nothing: {}{dots}\n", visible(&places)));
+        let _ = writeln!(out, "{unused} matched nothing: {}{dots}", visible(&places));
     }
     format!("\nAccepted exceptions\n{}", indented(&out))
 }

@@ -1,0 +1,460 @@
+//! What a log shows of the APIs behind a gateway. A rule that never speaks: the engine shows it every request with its
+//! verdict, and what it has seen merges like every rule's state.
+//!
+//! Values are learned from tokens with a valid signature alone. Of other requests only the place is kept, for review.
+
+use super::bounded::{Bounded, Least, digest_of};
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokentrail::entra::IssuerKind;
+use tokentrail::facts::{Facts, Outcome, Tokenless};
+use tokentrail::policy::{normal_host, normal_path};
+use tokentrail::redact;
+use tokentrail::rules::kit::{Cells, Judge};
+use tokentrail::rules::run::{Conclusion, RestoreError, RunRule, RunState};
+use tokentrail::rules::{Category, Confidence, Lane, Rule};
+use tokentrail::time::{DAY, UtcMicros};
+use tokentrail::token::Claims;
+
+/// Places that are kept.
+const PLACES_MAX: usize = 500;
+/// Values of a kind that are kept at a place.
+const VALUES_MAX: usize = 200;
+/// Identities and days that are told apart.
+const IDENTITIES_MAX: usize = 64;
+const DAYS_MAX: usize = 32;
+/// What makes a value more than an exception.
+const IDENTITIES_MIN: usize = 5;
+const DAYS_MIN: usize = 2;
+/// Longest value that is learned, in bytes; no id, audience or role is longer.
+const VALUE_BYTES_MAX: usize = 256;
+/// Longest segment of a path that is taken for a name.
+const SEGMENT_BYTES_MAX: usize = 40;
+
+/// How often something was seen, and with whom.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen {
+    /// Accepted requests.
+    pub(super) accepted: u64,
+    /// Other requests.
+    pub(super) others: u64,
+    /// Of accepted requests.
+    identities: Least<IDENTITIES_MAX>,
+    /// Of accepted requests.
+    days: Least<DAYS_MAX>,
+}
+
+/// What an audience brought along at a place.
+#[derive(Clone, Debug)]
+pub(super) struct OfAudience {
+    pub(super) seen: Seen,
+    pub(super) clients: Bounded<Seen>,
+    pub(super) scopes: Bounded<Seen>,
+    pub(super) roles: Bounded<Seen>,
+    pub(super) tenants: Bounded<Seen>,
+    pub(super) algorithms: Bounded<Seen>,
+    /// Issuers that are none of Entra's.
+    pub(super) issuers: Bounded<Seen>,
+    /// Families of Entra's issuers.
+    pub(super) kinds: Bounded<Seen>,
+}
+
+/// What was seen at a place.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    /// Requests with a genuine token.
+    pub(super) seen: Seen,
+    pub(super) audiences: Bounded<OfAudience>,
+    /// Accepted requests whose token nobody vouches for.
+    pub(super) unverified: u64,
+    /// Accepted requests without a token.
+    pub(super) without_token: u64,
+}
+
+/// Where a request leads: an entry of the policy that is added to, else a host and leading segments of a path.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    Known(String),
+    At { host: String, first: Option<String>, second: Option<String> },
+}
+
+/// Everything that was seen.
+#[derive(Clone, Debug)]
+pub(super) struct Learned {
+    places: Bounded<Group>,
+    /// Accepted requests whose host or path no entry can name.
+    pub(super) unnamed: u64,
+}
+
+/// Where the end of a run leaves what was learned.
+type Left = Arc<Mutex<Option<Learned>>>;
+
+/// The rule, and where it leaves what it has learned. It lives as long as the process.
+pub(super) fn rule() -> (&'static Rule, Left) {
+    let left = Left::default();
+    let learn: &'static Learn = Box::leak(Box::new(Learn { left: Arc::clone(&left) }));
+    let rule = Rule {
+        id: "policy-init",
+        manual: "",
+        category: Category::Behaviour,
+        cells: Cells::new('-', '-'),
+        lane: Lane::BlindSpot,
+        confidence: Confidence::Heuristic,
+        references: &[],
+        needs: &[],
+        cause: &[],
+        judge: Judge::Run(learn),
+    };
+    (Box::leak(Box::new(rule)), left)
+}
+
+/// Takes what was left.
+pub(super) fn taken(left: &Left) -> Learned {
+    let mut left = left.lock().unwrap_or_else(PoisonError::into_inner);
+    left.take().unwrap_or_else(Learned::new)
+}
+
+struct Learn {
+    left: Left,
+}
+
+struct Learning {
+    learned: Learned,
+    left: Left,
+}
+
+impl RunRule for Learn {
+    fn start(&self) -> Box<dyn RunState> {
+        Box::new(Learning { learned: Learned::new(), left: Arc::clone(&self.left) })
+    }
+
+    fn restore(&self, _saved: &[u8]) -> Result<Box<dyn RunState>, RestoreError> {
+        Err(RestoreError { rule: "policy-init" })
+    }
+}
+
+impl RunState for Learning {
+    fn observe(&mut self, facts: &Facts<'_>) {
+        let place = place_of(facts.api.map(|api| api.name.as_str()), facts.record.host, facts.record.path);
+        let accepted = facts.outcome == Outcome::Accepted;
+        let claims = facts.token.claims().filter(|_| facts.verdict.is_valid());
+        let Some(group) = self.group(place, accepted) else { return };
+        let Some(claims) = claims else {
+            group.unverified += u64::from(accepted);
+            return;
+        };
+        let sighting = Sighting::of(claims, facts.time.map(|time| time.at), accepted);
+        group.seen.add(sighting);
+        let algorithm = facts.token.header().and_then(|header| header.alg);
+        for audience in claims.audience.stated() {
+            if let Some(of_audience) = learnable(audience).and_then(|text| group.audiences.entry(text)) {
+                of_audience.add(claims, algorithm, sighting);
+            }
+        }
+    }
+
+    fn observe_tokenless(&mut self, request: &Tokenless<'_>) {
+        let accepted = request.outcome == Outcome::Accepted;
+        let is_preflight = request.record.method.is_some_and(|method| method.eq_ignore_ascii_case("OPTIONS"));
+        if !accepted || is_preflight {
+            return;
+        }
+        let record = request.record;
+        let place = place_of(request.api.map(|api| api.name.as_str()), record.host, record.path);
+        if let Some(group) = self.group(place, accepted) {
+            group.without_token += 1;
+        }
+    }
+
+    fn merge(&mut self, other: Box<dyn RunState>) {
+        let Ok(other) = other.into_any().downcast::<Self>() else { return };
+        self.learned.unnamed += other.learned.unnamed;
+        self.learned.places.merge(other.learned.places, Group::merge);
+    }
+
+    fn save(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn conclude(self: Box<Self>) -> Conclusion {
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.learned);
+        Conclusion::default()
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
+impl Learning {
+    fn group(&mut self, place: Option<Place>, accepted: bool) -> Option<&mut Group> {
+        let Some(place) = place else {
+            self.learned.unnamed += u64::from(accepted);
+            return None;
+        };
+        self.learned.places.entry(&place.key())
+    }
+}
+
+impl Learned {
+    fn new() -> Self {
+        Self { places: Bounded::new(PLACES_MAX), unnamed: 0 }
+    }
+
+    /// What was seen, by place; true if there were too many places.
+    pub(super) fn finish(self) -> (BTreeMap<Place, Group>, bool) {
+        let (places, dropped) = self.places.finish();
+        (places.into_iter().map(|(key, group)| (Place::of_key(&key), group)).collect(), dropped)
+    }
+}
+
+impl Place {
+    /// A text from which the place can be told; the parts hold no tab.
+    fn key(&self) -> String {
+        match self {
+            Self::Known(name) => format!("api\t{name}"),
+            Self::At { host, first, second } => {
+                let segments = [first, second].map(|segment| segment.as_deref().unwrap_or_default());
+                format!("at\t{host}\t{}\t{}", segments[0], segments[1])
+            }
+        }
+    }
+
+    fn of_key(key: &str) -> Self {
+        let mut parts = key.split('\t');
+        if parts.next() == Some("api") {
+            return Self::Known(key.strip_prefix("api\t").unwrap_or_default().to_owned());
+        }
+        let mut part = || parts.next().filter(|part| !part.is_empty()).map(str::to_owned);
+        Self::At { host: part().unwrap_or_default(), first: part(), second: part() }
+    }
+}
+
+/// The place of a request; `None` if its host is missing or could not stand in a policy.
+fn place_of(api: Option<&str>, host: Option<&str>, path: Option<&str>) -> Option<Place> {
+    if let Some(api) = api {
+        return Some(Place::Known(api.to_owned()));
+    }
+    let host = normal_host(host?);
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    if host.len() > 253 || !host.split('.').all(is_label) || redact::redact(&host, &[]) != host {
+        return None;
+    }
+    let path = normal_path(path.unwrap_or_default());
+    let mut segments = path.strip_prefix('/').unwrap_or(&path).split('/');
+    let first = segments.next().filter(|segment| is_name(segment)).map(str::to_owned);
+    let second = first.as_ref().and(segments.next()).filter(|segment| is_name(segment)).map(str::to_owned);
+    Some(Place::At { host: host.into_owned(), first, second })
+}
+
+/// True for a segment that names a part of an API; false for ids, and for what looks like one.
+fn is_name(segment: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
+    let digits = segment.bytes().filter(u8::is_ascii_digit).count();
+    let is_version = segment.len() <= 8 && segment.starts_with(['v', 'V']);
+    !segment.is_empty()
+        && segment.len() <= SEGMENT_BYTES_MAX
+        && segment.bytes().all(plain)
+        && (is_version || digits <= 2 || digits * 4 < segment.len())
+        && segment.bytes().any(|byte| byte.is_ascii_alphabetic())
+        && redact::redact(segment, &[]) == segment
+}
+
+/// A value that may stand in a policy.
+fn learnable(text: &str) -> Option<&str> {
+    let clean =
+        text.len() <= VALUE_BYTES_MAX && !text.trim().is_empty() && !text.chars().any(char::is_control);
+    (clean && redact::redact(text, &[]) == text).then_some(text)
+}
+
+/// One request of somebody.
+#[derive(Clone, Copy)]
+struct Sighting {
+    accepted: bool,
+    identity: u64,
+    /// Days since the epoch.
+    day: Option<u64>,
+}
+
+impl Sighting {
+    fn of(claims: &Claims<'_>, at: Option<UtcMicros>, accepted: bool) -> Self {
+        let tenant = claims.tid.as_deref().unwrap_or_default();
+        // `sub` is another one for each application (rules.md 1.4).
+        let identity = match (claims.oid.as_deref(), claims.sub) {
+            (Some(oid), _) => format!("{tenant}/{oid}"),
+            (None, sub) => {
+                let aud = claims.audience.column().unwrap_or_default();
+                format!("{tenant}/{}/{aud}", sub.unwrap_or_default())
+            }
+        };
+        let day = at.and_then(|at| u64::try_from(at.0.div_euclid(DAY)).ok());
+        Self { accepted, identity: digest_of(&identity), day }
+    }
+}
+
+impl Seen {
+    fn add(&mut self, sighting: Sighting) {
+        if !sighting.accepted {
+            self.others += 1;
+            return;
+        }
+        self.accepted += 1;
+        self.identities.add(sighting.identity);
+        if let Some(day) = sighting.day {
+            self.days.add(day);
+        }
+    }
+
+    /// Adds what was seen elsewhere.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.accepted += other.accepted;
+        self.others += other.others;
+        self.identities.merge(&other.identities);
+        self.days.merge(&other.days);
+    }
+
+    /// True if it may stand in a policy without being looked at one by one.
+    pub(super) fn is_live(&self) -> bool {
+        self.identities.len() >= IDENTITIES_MIN || self.days.len() >= DAYS_MIN
+    }
+
+    /// What a comment says.
+    pub(super) fn told(&self) -> String {
+        let requests = tokentrail::sink::counted(self.accepted, "accepted request");
+        let others = if self.others > 0 {
+            format!(" and {} more", tokentrail::sink::grouped(self.others))
+        } else {
+            String::new()
+        };
+        let identities = self.identities.told("identity", "identities");
+        format!("{requests}{others}, {identities}, {}", self.days.told("day", "days"))
+    }
+}
+
+impl OfAudience {
+    fn add(&mut self, claims: &Claims<'_>, algorithm: Option<&str>, sighting: Sighting) {
+        self.seen.add(sighting);
+        let note = |values: &mut Bounded<Seen>, text: &str| {
+            if let Some(seen) = learnable(text).and_then(|text| values.entry(text)) {
+                seen.add(sighting);
+            }
+        };
+        let lists = [
+            (&mut self.clients, claims.client_id.as_deref().into_iter().collect()),
+            (&mut self.scopes, claims.scp.clone().unwrap_or_default()),
+            (&mut self.roles, claims.roles.clone().unwrap_or_default()),
+            (&mut self.tenants, claims.tenant().into_iter().collect()),
+            (&mut self.algorithms, algorithm.into_iter().collect()),
+        ];
+        for (values, texts) in lists {
+            for text in texts {
+                note(values, text);
+            }
+        }
+        match claims.issuer {
+            Some(issuer) => note(&mut self.kinds, kind_name(issuer.kind)),
+            None => note(&mut self.issuers, claims.iss.unwrap_or_default()),
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: Self) {
+        self.seen.merge(&other.seen);
+        for (mine, theirs) in [
+            (&mut self.clients, other.clients),
+            (&mut self.scopes, other.scopes),
+            (&mut self.roles, other.roles),
+            (&mut self.tenants, other.tenants),
+            (&mut self.algorithms, other.algorithms),
+            (&mut self.issuers, other.issuers),
+            (&mut self.kinds, other.kinds),
+        ] {
+            mine.merge(theirs, |mine, theirs| mine.merge(&theirs));
+        }
+    }
+}
+
+/// As a policy names a family of issuers.
+fn kind_name(kind: IssuerKind) -> &'static str {
+    match kind {
+        IssuerKind::Workforce => "workforce",
+        IssuerKind::B2c => "b2c",
+        IssuerKind::Ciam => "ciam",
+    }
+}
+
+impl Group {
+    /// Adds what was seen elsewhere.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.seen.merge(&other.seen);
+        self.audiences.merge(other.audiences, OfAudience::merge);
+        self.unverified += other.unverified;
+        self.without_token += other.without_token;
+    }
+}
+
+impl Default for OfAudience {
+    fn default() -> Self {
+        let values = || Bounded::new(VALUES_MAX);
+        Self {
+            seen: Seen::default(),
+            clients: values(),
+            scopes: values(),
+            roles: values(),
+            tenants: values(),
+            algorithms: values(),
+            issuers: values(),
+            kinds: values(),
+        }
+    }
+}
+
+impl Default for Group {
+    fn default() -> Self {
+        let audiences = Bounded::new(VALUES_MAX);
+        Self { seen: Seen::default(), audiences, unverified: 0, without_token: 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_leave_out_ids_and_what_could_not_stand_in_a_policy() {
+        let at = |host: &str, first: Option<&str>, second: Option<&str>| {
+            let (first, second) = (first.map(str::to_owned), second.map(str::to_owned));
+            Some(Place::At { host: host.to_owned(), first, second })
+        };
+        for (host, path, place) in [
+            ("A.example:443", "/v1/orders/7", at("a.example", Some("v1"), Some("orders"))),
+            ("a.example", "/v1/72f988bf-86f1-41af-91ab-2d7cd011db47/x", at("a.example", Some("v1"), None)),
+            ("a.example", "/12345/x", at("a.example", None, None)),
+            ("a.example", "/v1/alice@contoso.example", at("a.example", Some("v1"), None)),
+            ("a.example", "/v1/%22%0a[x]", at("a.example", Some("v1"), None)),
+            ("a.example", "", at("a.example", None, None)),
+            ("a\"\nb.example", "/", None),
+            ("*.example", "/", None),
+            ("", "/", None),
+        ] {
+            assert_eq!(place_of(None, Some(host), Some(path)), place, "{host} {path}");
+            if let Some(place) = place {
+                assert_eq!(Place::of_key(&place.key()), place);
+            }
+        }
+        assert_eq!(place_of(None, None, Some("/v1")), None);
+        let known = place_of(Some("orders\tx"), None, None).unwrap();
+        assert_eq!(Place::of_key(&known.key()), known);
+    }
+
+    #[test]
+    fn nothing_that_could_be_a_token_is_learned() {
+        let jwt = tokentrail::codec::base64url::encode(br#"{"alg":"none"}"#);
+        assert!(!is_name(&jwt) && learnable(&jwt).is_none());
+        assert!(learnable("a\nb").is_none() && learnable(" ").is_none());
+        assert_eq!(learnable("api://orders"), Some("api://orders"));
+    }
+}

@@ -1,0 +1,128 @@
+//! Adds to a policy what was seen since: values to lists that are there, and entries for places that none matches. Nothing
+//! that stands there is removed or changed, and a list that is not there is not begun, since that would refuse what was
+//! allowed.
+
+use super::draft::{Draft, Lists, Values};
+use super::learn::Seen;
+use super::text::{entry, quoted};
+use std::fmt::Write as _;
+use tokentrail::entra;
+use tokentrail::policy::{ApiSettings, Policy};
+use toml_edit::{Array, DocumentMut, Item, Table, Value};
+
+/// A policy with what was added to it.
+#[derive(Debug, Default)]
+pub(super) struct Merged {
+    pub(super) text: String,
+    /// What was added, a line each.
+    pub(super) added: Vec<String>,
+    /// What somebody has to decide, a line each.
+    pub(super) open: Vec<String>,
+}
+
+/// A list of an entry by its key: its values in force, and what was seen.
+type Stated<'s> = (&'static str, Option<&'s Vec<String>>, &'s Values);
+
+/// Adds a draft to the text of a policy.
+pub(super) fn merged(text: &str, policy: &Policy, draft: &Draft) -> Result<Merged, toml_edit::TomlError> {
+    let mut document: DocumentMut = text.parse()?;
+    let mut merged = Merged::default();
+    let allowed = policy.tenancy().allowed.as_ref();
+    let tenancy = document.get_mut("tenancy").and_then(Item::as_table_mut);
+    merged.extend("tenancy", tenancy, ("allowed", allowed, &draft.tenants));
+    for (name, lists) in &draft.known {
+        let Some(settings) = policy.api_named(name) else { continue };
+        for stated in stated(settings, lists) {
+            merged.extend(name, table_of(&mut document, name), stated);
+        }
+    }
+    merged.text = if merged.added.is_empty() { text.to_owned() } else { document.to_string() };
+    for api in &draft.apis {
+        if !merged.text.ends_with('\n') {
+            merged.text.push('\n');
+        }
+        let _ = write!(merged.text, "\n{}", entry(api));
+        merged.added.push(format!("[[api]] {}: {}", quoted(&api.name), api.lists.seen.told()));
+    }
+    Ok(merged)
+}
+
+fn stated<'s>(settings: &'s ApiSettings, lists: &'s Lists) -> [Stated<'s>; 5] {
+    [
+        ("audiences", settings.audiences.as_ref(), &lists.audiences),
+        ("clients", settings.clients.as_ref(), &lists.clients),
+        ("scopes", settings.scopes.as_ref(), &lists.scopes),
+        ("roles", settings.roles.as_ref(), &lists.roles),
+        ("tenants", settings.tenants.as_ref(), &lists.tenants),
+    ]
+}
+
+/// The `[[api]]` table of a name, if it stands in this file.
+fn table_of<'d>(document: &'d mut DocumentMut, name: &str) -> Option<&'d mut Table> {
+    let apis = document.get_mut("api")?.as_array_of_tables_mut()?;
+    apis.iter_mut().find(|table| table.get("name").and_then(Item::as_str) == Some(name))
+}
+
+impl Merged {
+    /// Adds values to a list that is in force.
+    fn extend(&mut self, place: &str, table: Option<&mut Table>, (key, stated, seen): Stated<'_>) {
+        let Some(stated) = stated else { return };
+        let is_stated = |value: &str| {
+            stated
+                .iter()
+                .any(|known| known == value || (entra::is_guid(known) && known.eq_ignore_ascii_case(value)))
+        };
+        let missing: Vec<(&String, &Seen)> =
+            seen.iter().filter(|(value, seen)| seen.accepted > 0 && !is_stated(value)).collect();
+        let mut array = table.and_then(|table| table.get_mut(key)).and_then(Item::as_array_mut);
+        for (value, seen) in missing {
+            let line = format!("{place}: {key}: {}, {}", quoted(value), seen.told());
+            match &mut array {
+                Some(array) if seen.is_live() => {
+                    push(array, value, &seen.told());
+                    self.added.push(line);
+                }
+                Some(_) => self.open.push(line),
+                None => self
+                    .open
+                    .push(format!("{line} (the list stands elsewhere: in a profile or an included file)")),
+            }
+        }
+    }
+}
+
+/// Adds a value behind the others, in lines of its own where these are; comments stay behind the values that they follow.
+fn push(array: &mut Array, value: &str, comment: &str) {
+    let prefix = |value: &Value| {
+        value.decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default().to_owned()
+    };
+    let last = array.iter().last().map(prefix).unwrap_or_default();
+    let Some((_, indent)) = last.rsplit_once('\n') else {
+        array.push(value);
+        return;
+    };
+    let behind = if array.trailing_comma() { array.trailing().as_str().unwrap_or_default() } else { "" };
+    let before = format!("{}\n{indent}", behind.trim_end());
+    array.push_formatted(Value::from(value).decorated(before, ""));
+    array.set_trailing_comma(true);
+    array.set_trailing(format!(" # {comment}\n"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_stay_where_they_are() {
+        let mut document: DocumentMut = "# head\na = [\n  \"x\", # of x\n  \"y\", # of y\n] # end\nb = [\"x\"]\nc = [\n  \"x\" # of x\n]\n"
+            .parse()
+            .unwrap();
+        for key in ["a", "b", "c"] {
+            push(document[key].as_array_mut().unwrap(), "z\"", "of z");
+        }
+        assert_eq!(
+            document.to_string(),
+            "# head\na = [\n  \"x\", # of x\n  \"y\", # of y\n  'z\"', # of z\n] # end\nb = [\"x\", 'z\"']\nc = [\n  \"x\" # of x\n,\n  'z\"', # of z\n]\n"
+        );
+    }
+}
