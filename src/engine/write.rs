@@ -105,7 +105,7 @@ impl<'a> Place<'a> {
             tokens,
             secret_bytes_min: tokens
                 .each()
-                .map(|(_, entry)| entry.secret_bytes_min)
+                .map(|(_, entry)| entry.kept.secret_bytes_min)
                 .min()
                 .unwrap_or(usize::MAX),
             secrets: OnceCell::new(),
