@@ -125,8 +125,11 @@ const HOSTING: &[(&str, Cloud)] = &[
 
 /// The cloud that serves a host, with or without port, where its name tells it.
 pub fn hosting_cloud(host: &str) -> Option<Cloud> {
-    let host = host.split(':').next()?;
-    HOSTING.iter().find(|(end, _)| ends_with(host, end)).map(|(_, cloud)| *cloud)
+    let host = host.get(..memchr::memchr(b':', host.as_bytes()).unwrap_or(host.len()))?;
+    // This is asked at every use, and most hosts end in other letters.
+    let letters = host.as_bytes().last_chunk::<3>()?.map(|letter| letter.to_ascii_lowercase());
+    let mut ends = HOSTING.iter().filter(|(end, _)| end.as_bytes().last_chunk() == Some(&letters));
+    ends.find(|(end, _)| ends_with(host, end)).map(|(_, cloud)| *cloud)
 }
 
 /// Clouds that a key-serving or issuing host belongs to; `None` for a host that is not Entra's own (B2C and External
@@ -220,12 +223,8 @@ fn is_exact_b2c(iss: &str, host: &str, tenant: &str) -> bool {
     }
 }
 
-/// True for a host that ends so, in any letter case; the end is in lower case.
+/// True for a host that ends so, in any letter case.
 fn ends_with(host: &str, end: &str) -> bool {
-    // Most hosts differ in their last letter already.
-    if host.as_bytes().last().map(u8::to_ascii_lowercase) != end.as_bytes().last().copied() {
-        return false;
-    }
     let start = host.len().checked_sub(end.len());
     start.and_then(|start| host.get(start..)).is_some_and(|tail| tail.eq_ignore_ascii_case(end))
 }

@@ -1,31 +1,40 @@
 //! A distinct token with everything about it that no request can change: parsed, verified, judged by the token-only
-//! rules. Made once, remembered, shared.
+//! rules. What is dear to find out is found out once and shared; what the value says is read again by each worker that
+//! meets it, for the claims take twice the memory of the value.
 
 use super::Engine;
 use super::trails;
 use crate::codec::base64url::Spelling;
+use crate::codec::json::Parser;
 use crate::entra;
 use crate::facts::{Context, Facts, Outcome, TokenFacts};
 use crate::keys::KeyId;
 use crate::limits;
-use crate::redact;
+use crate::redact::{self, Fingerprint};
 use crate::rules::kit::{Check, Evidence, Judge, Reason};
 use crate::token::Token;
 use crate::verify::{Remembered, Signature, Verdict};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-/// See the module.
+/// A token as a worker has it at hand.
 pub(super) struct Entry {
+    pub(super) kept: Arc<Kept>,
+    pub(super) facts: TokenFacts,
+}
+
+/// What the memo keeps of a token.
+pub(super) struct Kept {
     value: Box<str>,
     at_cut: bool,
-    pub(super) facts: TokenFacts,
+    fingerprint: Fingerprint,
+    signature: Signature,
     /// The token-only rules that fire, by their places.
     pub(super) fires: Box<[(usize, Box<Evidence>)]>,
     /// The token-only rules that cannot look, and why.
     pub(super) unlooked: Box<[(usize, Reason)]>,
     /// The byte-least source that holds the verifying key.
-    pub(super) key_source: Option<String>,
+    pub(super) key_source: Option<Box<str>>,
     /// What the search for a key of another authority found, once it was made.
     foreign_key: OnceLock<Option<KeyId>>,
     /// Beginning of the digest of header and payload; 0 where there are no three parts that decode.
@@ -43,9 +52,9 @@ impl fmt::Debug for Entry {
     }
 }
 
-impl Remembered for Arc<Entry> {
+impl Remembered for Arc<Kept> {
     fn is_about(&self, value: &str, at_cut: bool) -> bool {
-        self.is(value, at_cut)
+        self.at_cut == at_cut && *self.value == *value
     }
 }
 
@@ -74,9 +83,11 @@ impl Entry {
         let key_source = key_source(&facts, context);
         let lengths = secrets(value, &facts).map(str::len);
         let secret_bytes_min = lengths.filter(|length| *length >= limits::REDACTED_BYTES_MIN).min();
-        Self {
+        let kept = Kept {
             value: value.into(),
             at_cut,
+            fingerprint: facts.token.fingerprint,
+            signature: facts.signature.clone(),
             fires: fires.into(),
             unlooked: unlooked.into(),
             key_source,
@@ -84,29 +95,31 @@ impl Entry {
             spelling: spelling(value, &facts.token),
             foreign_key: OnceLock::new(),
             secret_bytes_min: secret_bytes_min.unwrap_or(usize::MAX),
-            facts,
-        }
+        };
+        Self { kept: Arc::new(kept), facts }
+    }
+
+    /// Reads a remembered token again.
+    pub(super) fn of(kept: Arc<Kept>, parser: &mut Parser) -> Self {
+        let token = Token::parse_known(&kept.value, kept.fingerprint, parser);
+        let signature = kept.signature.clone();
+        Self { kept, facts: TokenFacts { token, signature } }
     }
 
     /// Length of the value.
     pub(super) fn value_bytes(&self) -> usize {
-        self.value.len()
-    }
-
-    /// True if it is about exactly this value.
-    pub(super) fn is(&self, value: &str, at_cut: bool) -> bool {
-        self.at_cut == at_cut && *self.value == *value
+        self.kept.value.len()
     }
 
     /// The key of another authority that verifies the token, at a request that asks for it ([`Facts::foreign_key`]).
     pub(super) fn foreign_key(&self, engine: &Engine, outcome: Outcome, verdict: Verdict) -> Option<KeyId> {
-        let find = || engine.verifier().elsewhere(&self.value, &self.facts.token);
-        Facts::seeks_foreign_key(outcome, verdict).then(|| *self.foreign_key.get_or_init(find))?
+        let find = || engine.verifier().elsewhere(&self.kept.value, &self.facts.token);
+        Facts::seeks_foreign_key(outcome, verdict).then(|| *self.kept.foreign_key.get_or_init(find))?
     }
 
     /// The texts of the token that must not stand in any cell.
     pub(super) fn secrets(&self) -> impl Iterator<Item = &str> {
-        secrets(&self.value, &self.facts)
+        secrets(&self.kept.value, &self.facts)
     }
 }
 
@@ -133,7 +146,7 @@ fn secrets<'v>(value: &'v str, facts: &TokenFacts) -> impl Iterator<Item = &'v s
 }
 
 /// The byte-least source, among those that serve the issuer, which ever listed the verifying key.
-fn key_source(facts: &TokenFacts, context: Context<'_>) -> Option<String> {
+fn key_source(facts: &TokenFacts, context: Context<'_>) -> Option<Box<str>> {
     let keys = context.keys?;
     let key = keys.key(facts.signature.key?);
     let serving = facts.signature.authority.as_ref();
@@ -142,7 +155,7 @@ fn key_source(facts: &TokenFacts, context: Context<'_>) -> Option<String> {
         .filter(|source| serving.is_none_or(|authority| authority.sources.contains(source)))
         .map(|source| keys.source_name(source))
         .min()?;
-    Some(redact::cell(source, &[]).into_owned())
+    Some(redact::cell(source, &[]).into())
 }
 
 /// True if the token's claims and header pass the filters that name them.

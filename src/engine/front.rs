@@ -3,12 +3,12 @@
 //! A chunk's records refer to its tokens by slot, so that a use costs no reference count; whole slots are given up only
 //! between chunks.
 
-use super::entry::Entry;
+use super::entry::{Entry, Kept};
 use super::pairings::{Paired, PairingPlace, Pairings};
 use super::tokens::TokenNumber;
 use crate::limits;
 use crate::record::TokenHit;
-use crate::verify::Memo;
+use crate::verify::{Memo, Remembered as _};
 use hashbrown::HashTable;
 use std::cell::Cell;
 use std::sync::Arc;
@@ -28,12 +28,12 @@ pub(super) struct Front {
     /// How often a token was found in a slot.
     found: Cell<usize>,
     /// The memo of the engine that the entries are of.
-    memo: Option<Arc<Memo<Arc<Entry>>>>,
+    memo: Option<Arc<Memo<Arc<Kept>>>>,
 }
 
 struct Slot {
     /// None only until the chunk's unknown tokens are verified.
-    entry: Option<Arc<Entry>>,
+    entry: Option<Box<Entry>>,
     /// The partial that the token was last counted in, and its number there.
     counted: Option<(u64, TokenNumber)>,
     /// True once other workers find it in the memo, or need not.
@@ -44,7 +44,7 @@ struct Slot {
 
 impl Front {
     /// Begins some records of the engine that the memo belongs to; no slot that was given before is to be used again.
-    pub(super) fn begin(&mut self, memo: &Arc<Memo<Arc<Entry>>>) {
+    pub(super) fn begin(&mut self, memo: &Arc<Memo<Arc<Kept>>>) {
         let same_engine = self.memo.as_ref().is_some_and(|mine| Arc::ptr_eq(mine, memo));
         let count = self.slots.len();
         let is_full = count > limits::FRONT_TOKENS_MAX || self.bytes > limits::FRONT_BYTES_MAX;
@@ -68,7 +68,7 @@ impl Front {
         new: &[&TokenHit<'_>],
     ) -> Option<usize> {
         let same = |slot: usize| match self.entry(slot) {
-            Some(entry) => entry.is(hit.value, hit.at_cut),
+            Some(entry) => entry.kept.is_about(hit.value, hit.at_cut),
             None => new
                 .get(slot.wrapping_sub(first_new))
                 .is_some_and(|other| other.at_cut == hit.at_cut && other.value == hit.value),
@@ -79,7 +79,7 @@ impl Front {
     }
 
     /// A slot for a value that has none.
-    pub(super) fn push(&mut self, index: u64, entry: Option<Arc<Entry>>) -> usize {
+    pub(super) fn push(&mut self, index: u64, entry: Option<Box<Entry>>) -> usize {
         let slot = self.slots.len();
         self.slots.push(Slot {
             shared: entry.is_some(),
@@ -94,7 +94,7 @@ impl Front {
     }
 
     /// Fills a slot that waited; `shared` tells whether the memo has it too.
-    pub(super) fn fill(&mut self, slot: usize, entry: Arc<Entry>, shared: bool) {
+    pub(super) fn fill(&mut self, slot: usize, entry: Box<Entry>, shared: bool) {
         self.bytes += entry.value_bytes();
         if let Some(slot) = self.slots.get_mut(slot) {
             slot.entry = Some(entry);
@@ -102,12 +102,12 @@ impl Front {
         }
     }
 
-    /// The entry of a slot that is met again, if it is time to share it with other workers.
-    pub(super) fn share(&mut self, slot: usize) -> Option<&Arc<Entry>> {
+    /// What to keep of a slot's token that is met again, if it is time to share it with other workers.
+    pub(super) fn share(&mut self, slot: usize) -> Option<&Arc<Kept>> {
         let slot = self.slots.get_mut(slot)?;
         let unshared = slot.entry.as_ref().filter(|_| !slot.shared)?;
         slot.shared = true;
-        Some(unshared)
+        Some(&unshared.kept)
     }
 
     /// How many slots there are.

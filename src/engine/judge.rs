@@ -220,7 +220,7 @@ impl Engine {
             }
             if facts.verdict < summary.verdict {
                 summary.verdict = facts.verdict;
-                summary.key_source = entry.key_source.as_deref().map(|source| names.id(source));
+                summary.key_source = entry.kept.key_source.as_deref().map(|source| names.id(source));
             }
             if let Some(address) = place.client_ip
                 && summary.last_ip != place.client_ip
@@ -250,7 +250,7 @@ impl Engine {
     /// Runs every rule on a use; true if one of them could not look.
     fn run_rules(&self, uses: &Use<'_, '_>, partial: &mut Partial, rows: &mut Rows) -> bool {
         let Use { facts, entry, paired, .. } = *uses;
-        for (at, evidence) in entry.fires.iter().chain(&paired.fires) {
+        for (at, evidence) in entry.kept.fires.iter().chain(&paired.fires) {
             self.fire(*at, evidence, uses, partial, rows);
         }
         partial.not_evaluable.add_plan(&paired.plan);

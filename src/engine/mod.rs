@@ -59,7 +59,7 @@ use crate::time::Period;
 use crate::verify::Memo;
 use crate::verify::Verifier;
 use accepts::Accepts;
-use entry::Entry;
+use entry::Kept;
 use plans::Plans;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -197,7 +197,7 @@ pub struct Engine {
     portable: bool,
     /// What is enforced where no policy says so.
     no_validation: Validation,
-    memo: Arc<Memo<Arc<Entry>>>,
+    memo: Arc<Memo<Arc<Kept>>>,
     /// Number of the next partial; nothing that is written depends on it.
     next_partial: AtomicU64,
 }

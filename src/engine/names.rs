@@ -57,6 +57,11 @@ impl Names {
         self.find(self.places.hash(text), text).filter(|id| self.is_clean(*id))
     }
 
+    /// True if a number is that of a text, and it is known to be left as it is by the redactor.
+    pub(super) fn is_of_clean(&self, id: Name, text: &str) -> bool {
+        self.text(id) == text && self.is_clean(id)
+    }
+
     fn is_clean(&self, id: Name) -> bool {
         let (word, bit) = (id.at() / 64, id.at() % 64);
         self.clean.get(word).is_some_and(|bits| bits >> bit & 1 == 1)

@@ -126,6 +126,15 @@ impl FirstTen {
         }
     }
 
+    /// The first value.
+    pub(super) fn first(&self) -> Option<Name> {
+        match self {
+            Self::None => None,
+            Self::One(_, value) => Some(*value),
+            Self::Several(several) => several.first().map(|(_, value)| *value),
+        }
+    }
+
     /// The values in order.
     pub(super) fn texts<'n>(&self, names: &'n Names) -> Vec<&'n str> {
         let mut texts = Vec::new();

@@ -111,7 +111,7 @@ impl Engine {
     fn paired(&self, at: PairingPlace, entry: &Entry, pairing: &Pairing<'_>) -> Paired {
         let speaks = |rule: &Rule| !at.silence.covers(rule.category);
         let of_token =
-            entry.unlooked.iter().filter(|(at, _)| self.rules.get(*at).is_some_and(|rule| speaks(rule)));
+            entry.kept.unlooked.iter().filter(|(at, _)| self.rules.get(*at).is_some_and(|rule| speaks(rule)));
         let mut plan = Plan { unlooked: of_token.copied().collect(), ..Plan::default() };
         let mut fires = Vec::new();
         for (at, rule) in self.api_rules.iter().filter(|(_, rule)| speaks(rule)) {

@@ -1,6 +1,6 @@
 //! From a chunk's records to judged uses: look the tokens up, verify the unknown distinct ones in one batch, judge.
 
-use super::entry::Entry;
+use super::entry::{Entry, Kept};
 use super::front::Front;
 use super::lines::Workspace;
 use super::{Engine, Input, Partial, Rows};
@@ -74,12 +74,13 @@ impl Engine {
             for hit in scanned.record.tokens {
                 let index = self.memo.index(hit.value);
                 let known = front.find(index, hit, first_new, &new);
-                if let Some(entry) = known.and_then(|slot| front.share(slot)) {
-                    self.remember(index, hit, entry);
+                if let Some(kept) = known.and_then(|slot| front.share(slot)) {
+                    self.remember(index, hit, kept);
                 }
                 slots.push(known.unwrap_or_else(|| {
                     new.push(hit);
-                    front.push(index, self.memo.get(index, hit.value, hit.at_cut))
+                    let kept = self.memo.get(index, hit.value, hit.at_cut);
+                    front.push(index, kept.map(|kept| Box::new(Entry::of(kept, parser))))
                 }));
             }
         }
@@ -102,19 +103,19 @@ impl Engine {
             .collect();
         let signatures = self.verifier().verify_batch(&items);
         for (((hit, slot), token), signature) in unknown.iter().zip(tokens).zip(signatures) {
-            let entry = Arc::new(Entry::new(self, hit.value, hit.at_cut, token, signature));
+            let entry = Box::new(Entry::new(self, hit.value, hit.at_cut, token, signature));
             let index = self.memo.index(hit.value);
             let repeated = self.memo.is_repeated(index);
             if repeated {
-                self.remember(index, hit, &entry);
+                self.remember(index, hit, &entry.kept);
             }
             front.fill(*slot, entry, repeated);
         }
     }
 
-    fn remember(&self, index: u64, hit: &TokenHit<'_>, entry: &Arc<Entry>) {
+    fn remember(&self, index: u64, hit: &TokenHit<'_>, kept: &Arc<Kept>) {
         if hit.value.len() <= limits::MEMO_TOKEN_BYTES_MAX {
-            self.memo.insert(index, hit.value, hit.at_cut, Arc::clone(entry));
+            self.memo.insert(index, hit.value, hit.at_cut, Arc::clone(kept));
         }
     }
 }

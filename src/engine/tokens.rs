@@ -96,13 +96,13 @@ impl TokenSummary {
         let claims = entry.facts.token.claims();
         Self {
             fingerprint: entry.facts.token.fingerprint,
-            texts: TokenNames::new(entry, secrets, entry.secret_bytes_min, names),
+            texts: TokenNames::new(entry, secrets, entry.kept.secret_bytes_min, names),
             derived: claims.map(|Claims { version, kind, .. }| derived(*version, *kind, names)),
             iat: Date::new(claims.and_then(|claims| claims.iat)),
             nbf: Date::new(claims.and_then(|claims| claims.nbf)),
             exp: Date::new(claims.and_then(|claims| claims.exp)),
             verdict,
-            key_source: entry.key_source.as_deref().map(|source| names.id(source)),
+            key_source: entry.kept.key_source.as_deref().map(|source| names.id(source)),
             seen: Seen::default(),
             uses: 0,
             accepted: 0,

@@ -57,6 +57,30 @@ impl<'a> Tokens<'a> {
     }
 }
 
+/// Texts of the last use of a record's token, which nearly every use repeats: comparing one text is cheaper than looking for
+/// it among all.
+#[derive(Default)]
+struct LastUse {
+    api: Option<Name>,
+    client_ip: Option<Name>,
+    host: Option<Name>,
+}
+
+impl LastUse {
+    fn of(partial: &Partial, tokens: Tokens<'_>) -> Self {
+        let number = tokens.slots.first().and_then(|slot| tokens.front.counted(*slot, partial.id));
+        let Some(token) = number.and_then(|number| partial.tokens.get(number)) else {
+            return Self::default();
+        };
+        let row = partial.activity.row(token.last_activity);
+        Self { api: row.and_then(|row| row.key.api), client_ip: token.last_ip, host: token.hosts.first() }
+    }
+
+    fn api(&self, api: &str, names: &Names) -> Option<Name> {
+        self.api.filter(|id| names.text(*id) == api)
+    }
+}
+
 impl<'a> Place<'a> {
     /// The place of a record; `gateway` and `api` are its names.
     pub(super) fn new(
@@ -69,18 +93,19 @@ impl<'a> Place<'a> {
     ) -> Self {
         let time = time.map(|time| time.at);
         let record = &scanned.record;
+        let last = LastUse::of(partial, tokens);
         let mut place = Self {
             at: At::new(time, seat.source, scanned.position.line, scanned.position.offset),
             hour: time.map(UtcMicros::hour),
             gateway: seat.gateway,
-            api: api.map(|api| partial.names.id(api)),
+            api: api.map(|api| last.api(api, &partial.names).unwrap_or_else(|| partial.names.id(api))),
             client_ip: None,
             host: None,
             scanned,
             tokens,
             secret_bytes_min: tokens
                 .each()
-                .map(|(_, entry)| entry.secret_bytes_min)
+                .map(|(_, entry)| entry.kept.secret_bytes_min)
                 .min()
                 .unwrap_or(usize::MAX),
             secrets: OnceCell::new(),
@@ -90,10 +115,22 @@ impl<'a> Place<'a> {
             place.gateway = Some(place.name(named, &mut partial.names));
         }
         if !tokens.slots.is_empty() {
-            place.client_ip = record.client_ip.map(|address| place.address(address, &mut partial.names));
-            place.host = record.host.map(|host| place.name(host, &mut partial.names));
+            let names = &mut partial.names;
+            place.client_ip = record.client_ip.map(|address| {
+                place
+                    .repeated(address, last.client_ip, names)
+                    .unwrap_or_else(|| place.address(address, names))
+            });
+            place.host = record.host.map(|host| {
+                place.repeated(host, last.host, names).unwrap_or_else(|| place.name(host, names))
+            });
         }
         place
+    }
+
+    /// The number of a text that may be the one of the token's last use.
+    fn repeated(&self, text: &str, last: Option<Name>, names: &Names) -> Option<Name> {
+        last.filter(|id| text.len() < self.secret_bytes_min && names.is_of_clean(*id, text))
     }
 
     fn address(&self, address: &str, names: &mut Names) -> Name {

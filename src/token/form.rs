@@ -56,6 +56,10 @@ impl Jws {
     /// Takes three parts apart; header and payload go to `decoded`.
     fn read(value: &str, decoded: &mut Decoded) -> Self {
         let [header, payload, signature] = parts(value);
+        // One allocation for header and payload.
+        decoded
+            .bytes
+            .reserve_exact(decoded_bytes(header.len()) + decoded_bytes(payload.len()) + 2 * json::PADDING);
         let mut bytes = Vec::with_capacity(signature.len());
         let signature = Segment::read(value, signature, &mut bytes);
         Self {
@@ -96,8 +100,6 @@ pub(super) struct Decoded {
 
 impl Decoded {
     fn header(&mut self, value: &str, range: Range<usize>) -> Segment {
-        // One allocation for both parts.
-        self.bytes.reserve(value.len() / 4 * 3 + 2 * json::PADDING);
         let (segment, _, length) = self.read(value, range);
         self.header = length;
         segment
@@ -210,6 +212,11 @@ fn is_encrypted(decoded: &Decoded) -> bool {
     Parser::default()
         .object(&mut bytes, length, limits::TOKEN_JSON_DEPTH_MAX)
         .is_ok_and(|object| object.last("enc").is_some())
+}
+
+/// Bytes that so many characters of base64url decode to at most.
+fn decoded_bytes(characters: usize) -> usize {
+    characters / 4 * 3 + 3
 }
 
 /// Ranges of the first `N` dot-separated parts; empty ones at the end where there are fewer.

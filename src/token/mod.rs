@@ -65,16 +65,30 @@ impl Token {
 
     /// [`Self::parse`] with a parser whose memory is used again.
     pub fn parse_with(value: &str, parser: &mut Parser) -> Self {
+        Self::read(value, parser, |form| match form::digests(value, form) {
+            Some((signed, whole)) => (Some(signed), whole),
+            None => (None, Fingerprint(Sha256::digest(value).into())),
+        })
+    }
+
+    /// [`Self::parse_with`] for a value that was parsed before, whose fingerprint is known. It has no `signed_sha256`:
+    /// that was needed for its signature.
+    pub fn parse_known(value: &str, fingerprint: Fingerprint, parser: &mut Parser) -> Self {
+        Self::read(value, parser, |_| (None, fingerprint))
+    }
+
+    fn read(
+        value: &str,
+        parser: &mut Parser,
+        digests: impl FnOnce(&Form) -> (Option<[u8; 32]>, Fingerprint),
+    ) -> Self {
         let mut decoded = Decoded::default();
         let form = Form::of(value, &mut decoded);
         let refresh = match form {
             Form::Opaque | Form::FiveParts { .. } => RefreshShape::of(value),
             _ => None,
         };
-        let (signed_sha256, fingerprint) = match form::digests(value, &form) {
-            Some((signed, whole)) => (Some(signed), whole),
-            None => (None, Fingerprint(Sha256::digest(value).into())),
-        };
+        let (signed_sha256, fingerprint) = digests(&form);
         // A cut payload is judged only if it is whole JSON by luck of the cut.
         let by_luck = matches!(form, Form::Truncated { .. });
         let Decoded { bytes, header, payload } = decoded;

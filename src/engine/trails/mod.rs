@@ -172,7 +172,7 @@ impl Trails {
         });
         let Self { contexts, tokens, .. } = self;
         if let Some(rows) = tokens.get_mut(token.at()) {
-            rows.signed = observed.entry.signed;
+            rows.signed = observed.entry.kept.signed;
             let row = Row::of(number, used(observed));
             rows.rows.add(row, names, |number| contexts.hash(number, names));
         }
@@ -198,7 +198,7 @@ impl Trails {
             agent,
             principal,
             origin: place.client_ip.and_then(|address| self.origin(address, facts.context.policy, names)),
-            spelling: entry.spelling,
+            spelling: entry.kept.spelling,
             marks: marks.at_use(facts),
             outcome: facts.outcome,
         }

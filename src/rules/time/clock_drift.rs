@@ -43,7 +43,18 @@ const DISTANCES: [&str; 2] = ["early_by_s", "late_by_s"];
 struct ClockDrift;
 
 /// Age of tokens at their first use, in microseconds, by the beginning of the fingerprint; at most [`TOKENS_MAX`].
-type Ages = BTreeMap<u64, i64>;
+#[derive(Clone, Debug)]
+struct Ages {
+    by_token: BTreeMap<u64, i64>,
+    /// The greatest token that can still be remembered.
+    greatest: u64,
+}
+
+impl Default for Ages {
+    fn default() -> Self {
+        Self { by_token: BTreeMap::new(), greatest: u64::MAX }
+    }
+}
 
 #[derive(Default)]
 struct Drift {
@@ -109,8 +120,8 @@ impl RunState for Drift {
         let age = time.at.0.saturating_sub(UtcMicros::from_seconds(iat).0);
         let token = beginning(facts.token.token.fingerprint.0);
         match places.get_mut(name) {
-            Some(ages) => add(ages, token, age),
-            None => drop(places.insert(name.to_owned(), Ages::from([(token, age)]))),
+            Some(ages) => ages.add(token, age),
+            None => places.entry(name.to_owned()).or_default().add(token, age),
         }
         self.verified = facts.context.keys.is_some();
         if self.percent.is_none() {
@@ -125,16 +136,16 @@ impl RunState for Drift {
         for (mine, theirs) in [(&mut self.gateways, other.gateways), (&mut self.sources, other.sources)] {
             for (name, ages) in theirs {
                 let mine = mine.entry(name).or_default();
-                for (token, age) in ages {
-                    add(mine, token, age);
+                for (token, age) in ages.by_token {
+                    mine.add(token, age);
                 }
             }
         }
     }
 
     fn save(&self) -> Vec<u8> {
+        let pairs = |ages: &Ages| ages.by_token.iter().map(|(token, age)| (*token, *age)).collect();
         let places = |places: &BTreeMap<String, Ages>| {
-            let pairs = |ages: &Ages| ages.iter().map(|(token, age)| (*token, *age)).collect();
             places.iter().map(|(name, ages)| (name.clone(), pairs(ages))).collect()
         };
         let saved = Saved {
@@ -182,19 +193,25 @@ fn beginning(fingerprint: [u8; 32]) -> u64 {
     fingerprint.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
 }
 
-fn add(ages: &mut Ages, token: u64, age: i64) {
-    if let Some(least) = ages.get_mut(&token) {
-        *least = age.min(*least);
-        return;
+impl Ages {
+    fn add(&mut self, token: u64, age: i64) {
+        // What is given up here is given up wherever the input is cut, because more tokens only push it further back.
+        if token > self.greatest {
+            return;
+        }
+        self.by_token.entry(token).and_modify(|least| *least = age.min(*least)).or_insert(age);
+        if self.by_token.len() > TOKENS_MAX {
+            self.by_token.pop_last();
+            self.greatest = self.by_token.last_key_value().map_or(u64::MAX, |(token, _)| *token);
+        }
     }
-    let full = ages.len() >= TOKENS_MAX;
-    // What is given up here is given up wherever the input is cut, because more tokens only push it further back.
-    if full && ages.last_key_value().is_some_and(|(last, _)| token > *last) {
-        return;
-    }
-    ages.insert(token, age);
-    if full {
-        ages.pop_last();
+}
+
+impl FromIterator<(u64, i64)> for Ages {
+    fn from_iter<P: IntoIterator<Item = (u64, i64)>>(pairs: P) -> Self {
+        let mut ages = Self::default();
+        pairs.into_iter().for_each(|(token, age)| ages.add(token, age));
+        ages
     }
 }
 
@@ -211,7 +228,7 @@ struct Measured {
 /// The tokens that are used at once show the offset, less what Entra dates them back. The most extreme twentieth, or at
 /// least one, is passed over: one token with an invented time must not widen what is lowered.
 fn measure(ages: &Ages, percent: u64) -> Option<Measured> {
-    let mut sorted: Vec<i64> = ages.values().copied().collect();
+    let mut sorted: Vec<i64> = ages.by_token.values().copied().collect();
     sorted.sort_unstable();
     let early = sorted.partition_point(|age| *age < 0);
     let median = *sorted.get(sorted.len().checked_sub(1)? / 2)?;
@@ -307,20 +324,20 @@ mod tests {
     fn the_same_tokens_are_remembered_however_the_input_is_cut() {
         let tokens: Vec<u64> = (0..5000_u64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
         let age = |token: u64, n: i64| i64::try_from(token % 1000).unwrap() + n;
-        let mut whole = Ages::new();
-        let mut halves = [Ages::new(), Ages::new()];
+        let mut whole = Ages::default();
+        let mut halves = [Ages::default(), Ages::default()];
         for n in 0..2 {
             for (at, token) in tokens.iter().enumerate() {
-                add(&mut whole, *token, age(*token, n));
-                add(&mut halves[at % 2], *token, age(*token, n));
+                whole.add(*token, age(*token, n));
+                halves[at % 2].add(*token, age(*token, n));
             }
         }
         let [mut odd, even] = halves;
-        for (token, age) in even {
-            add(&mut odd, token, age);
+        for (token, age) in even.by_token {
+            odd.add(token, age);
         }
-        assert_eq!(whole.len(), TOKENS_MAX);
-        assert_eq!(whole, odd);
+        assert_eq!(whole.by_token.len(), TOKENS_MAX);
+        assert_eq!(whole.by_token, odd.by_token);
     }
 
     #[test]
