@@ -278,9 +278,10 @@ fn user_claims(claims: &mut Members<'_>, world: &World, spec: &Spec<'_>, dice: &
     } else if spec.plant.is_none() && dice.chance(30) {
         groups.clear();
     }
-    match groups.is_empty() {
-        false => claims.raw("groups", &format!("[{}]", groups.join(","))),
-        true => too_many_groups(claims, spec),
+    if groups.is_empty() {
+        too_many_groups(claims, spec);
+    } else {
+        claims.raw("groups", &format!("[{}]", groups.join(",")));
     }
     if good_in(Corner::Secure) {
         claims.raw("acrs", r#"["c1"]"#);

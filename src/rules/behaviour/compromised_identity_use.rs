@@ -25,12 +25,10 @@ rule! {
 fn check(facts: &Facts<'_>) -> Check {
     let Some(list) = facts.context.policy.and_then(|policy| policy.watch_list()) else { return Check::Quiet };
     let mut undated = false;
-    let in_period = |period: Period| match facts.time {
-        Some(time) => period.contains(time.at),
-        None => {
-            undated |= period != Period::default();
-            period == Period::default()
-        }
+    let in_period = |period: Period| {
+        // An entry without a period holds whenever it was.
+        undated |= facts.time.is_none() && period != Period::default();
+        facts.time.map_or(period == Period::default(), |time| period.contains(time.at))
     };
     let entry = watched::first(list, facts, in_period);
     let Some(entry) = entry else {

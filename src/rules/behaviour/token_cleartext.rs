@@ -73,11 +73,14 @@ struct Uses {
 /// Time (none last), source, line and offset of a request.
 type First = (bool, i64, String, Option<i64>, Option<i64>);
 
-/// The saved form of [`Cleartext`]: name, uses and findings of each source.
+/// Name, uses and findings of a source.
+type SavedSource = (String, u64, Vec<(Key, Uses)>);
+
+/// The saved form of [`Cleartext`].
 #[derive(Serialize, Deserialize)]
 struct Saved {
     version: u32,
-    sources: Vec<(String, u64, Vec<(Key, Uses)>)>,
+    sources: Vec<SavedSource>,
     without_scheme: u64,
     percent: Option<u64>,
 }
@@ -91,7 +94,7 @@ impl RunRule for TokenCleartext {
         let saved: Option<Saved> = serde_json::from_slice(saved).ok();
         let saved =
             saved.filter(|saved| saved.version == VERSION).ok_or(RestoreError { rule: "token-cleartext" })?;
-        let source = |(name, uses, findings): (String, u64, Vec<(Key, Uses)>)| {
+        let source = |(name, uses, findings): SavedSource| {
             (name, Source { uses, in_clear: findings.into_iter().collect() })
         };
         Ok(Box::new(Cleartext {
