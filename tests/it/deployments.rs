@@ -83,10 +83,18 @@ struct RequestSpec {
 /// The log of a token that stands beside others only.
 const BESIDE: &str = "only beside another";
 
-/// The families whose rules are compared and must each speak here.
-// Those of authorization data and of behaviour are still being added.
-const FAMILIES: [Category; 5] =
-    [Category::Form, Category::Signature, Category::Time, Category::Tenant, Category::Audience];
+/// The families whose rules are compared and must each speak here; that of behaviour is still being added.
+const FAMILIES: [Category; 6] = [
+    Category::Form,
+    Category::Signature,
+    Category::Time,
+    Category::Tenant,
+    Category::Audience,
+    Category::Authorization,
+];
+
+/// Rules that no deployment shows yet.
+const UNSHOWN: [&str; 1] = ["mutable-id-collision"];
 
 #[test]
 fn every_deployment_gives_what_stands_beside_its_requests() {
@@ -106,8 +114,10 @@ fn every_rule_speaks_in_a_deployment() {
         expected.chain(all.iter().flat_map(|deployment| deployment.run.iter().chain(&deployment.check)));
     let spoken: BTreeSet<&str> = expected.filter_map(|text| text.split(' ').next()).collect();
     let rules = RULES.iter().filter(|rule| FAMILIES.contains(&rule.category));
-    let missing: Vec<&str> = rules.map(|rule| rule.id).filter(|id| !spoken.contains(id)).collect();
-    assert_eq!(missing, [""; 0]);
+    let (shown, unshown): (Vec<&str>, Vec<&str>) =
+        rules.map(|rule| rule.id).partition(|id| spoken.contains(id));
+    assert!(unshown.iter().all(|id| UNSHOWN.contains(id)), "no deployment shows {unshown:?}");
+    assert!(shown.iter().all(|id| !UNSHOWN.contains(id)), "a deployment shows one of {UNSHOWN:?}");
 }
 
 #[test]

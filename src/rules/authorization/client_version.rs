@@ -1,5 +1,6 @@
 //! `client-version`
 
+use crate::entra::IssuerKind;
 use crate::facts::{Context, TokenFacts};
 use crate::rules::claim;
 use crate::rules::kit::{Check, Evidence, Reason, rule};
@@ -15,7 +16,7 @@ rule! {
     /// to `ver`.
     ///
     /// Known false positives: optional claims that repeat the client under the other name as well; the two agree then, and are
-    /// not reported.
+    /// not reported. Tokens of Azure AD B2C say `ver` 1.0 and have `azp`; they are not judged.
     "client-version", Authorization, "M/L", Overreach, Strong,
     references: [
         "https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference", "CWE-345", "ATT&CK T1606",
@@ -26,6 +27,9 @@ rule! {
 
 fn check(token: &TokenFacts, _: Context<'_>) -> Check {
     let Some(claims) = token.claims() else { return Check::NotEvaluable(Reason::NO_CLAIMS) };
+    if claims.issuer.is_some_and(|issuer| issuer.kind == IssuerKind::B2c) {
+        return Check::Quiet;
+    }
     let pairs = [("appid", "azp"), ("appidacr", "azpacr")];
     let foreign = pairs
         .map(|(v1, v2)| if claims.version == Version::V1 { (v2, v1) } else { (v1, v2) })

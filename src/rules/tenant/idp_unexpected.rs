@@ -1,7 +1,7 @@
 //! `idp-unexpected`
 
 use super::{Provider, provider};
-use crate::entra;
+use crate::entra::{self, IssuerKind};
 use crate::facts::Pairing;
 use crate::rules::kit::{Check, Evidence, Reason, rule};
 
@@ -14,7 +14,8 @@ rule! {
     /// What to do: find out who invited the user; if the organisation is a partner, add its tenant or provider to
     /// `tenancy.partners`.
     ///
-    /// Known false positives: a new partner that the policy does not list yet.
+    /// Known false positives: a new partner that the policy does not list yet. Customers of Azure AD B2C and External ID, who sign in
+    /// with whatever provider the tenant offers, are nobody's guests and not judged.
     "idp-unexpected", Tenant, "M/I", Overreach, Strong,
     references: [
         "https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference", "ATT&CK T1199",
@@ -25,6 +26,9 @@ rule! {
 
 fn check(pairing: &Pairing<'_>) -> Check {
     let Some(claims) = pairing.token.claims() else { return Check::NotEvaluable(Reason::NO_CLAIMS) };
+    if claims.issuer.is_some_and(|issuer| issuer.kind != IssuerKind::Workforce) {
+        return Check::Quiet;
+    }
     let idp = match provider(claims) {
         Provider::Home => return Check::Quiet,
         Provider::Untold => return Check::NotEvaluable(Reason::CLAIM_ABSENT),
