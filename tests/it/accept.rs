@@ -234,7 +234,7 @@ fn exceptions_do_not_depend_on_how_the_log_is_cut() {
          [[accept]]\nrule = \"token-often\"\nreason = \"c\"\ngateway = \"edge-01\"\n",
     );
     let engine = || {
-        let policy = Policy::parse(&format!("{text}\n{tables}")).unwrap();
+        let policy = Policy::load_text(&corpus.path("policy.toml"), &format!("{text}\n{tables}")).unwrap();
         corpus.engine_under(policy, &[&TOKEN_OFTEN], false)
     };
     let (logs, format) = (corpus.logs(), corpus.format());

@@ -31,6 +31,7 @@ mod policy;
 mod policy_init;
 mod result;
 mod rules;
+mod rules_hostile;
 mod run_rules;
 mod second_judge;
 mod secrets;
