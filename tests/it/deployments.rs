@@ -20,6 +20,9 @@ struct Deployment {
     policy: String,
     /// The `formats.toml`, where no preset reads the log.
     formats: Option<String>,
+    /// Files that the policy names.
+    #[serde(default)]
+    files: BTreeMap<String, String>,
     captures: Vec<CaptureSpec>,
     log: Vec<LogSpec>,
     /// The good token.
@@ -228,6 +231,9 @@ impl Deployment {
         fs::write(folder.join("policy.toml"), &self.policy).unwrap();
         if let Some(formats) = &self.formats {
             fs::write(folder.join("formats.toml"), formats).unwrap();
+        }
+        for (name, text) in &self.files {
+            fs::write(folder.join(name), text.trim_start()).unwrap();
         }
         fs::create_dir(folder.join("keys")).unwrap();
         mint::write_archive(&folder.join("keys"), &self.captures);
