@@ -6,9 +6,10 @@ use crate::result::{Audited, audit_in, tokentrail};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
-use tokentrail::rules::{Category, RULES};
+use tokentrail::rules::RULES;
 use tokentrail::token::Token;
 
 /// A deployment.
@@ -20,6 +21,9 @@ struct Deployment {
     policy: String,
     /// The `formats.toml`, where no preset reads the log.
     formats: Option<String>,
+    /// Files that the policy names.
+    #[serde(default)]
+    files: BTreeMap<String, String>,
     captures: Vec<CaptureSpec>,
     log: Vec<LogSpec>,
     /// The good token.
@@ -69,7 +73,8 @@ struct RequestSpec {
     uses: Vec<toml::Table>,
     /// The request whose token stands in the line for `<beside>`.
     beside: Option<String>,
-    /// The log; all of them if there is none: one hop writes after the other. [`BESIDE`] if the token has no line of its own.
+    /// The log, [`BESIDE`] if the token has no line of its own, or [`EARLIER`]; if there is none, all of them: one hop writes
+    /// after the other.
     log: Option<String>,
     /// Takes the place of the log's line.
     line: Option<String>,
@@ -82,19 +87,8 @@ struct RequestSpec {
 
 /// The log of a token that stands beside others only.
 const BESIDE: &str = "only beside another";
-
-/// The families whose rules are compared and must each speak here; that of behaviour is still being added.
-const FAMILIES: [Category; 6] = [
-    Category::Form,
-    Category::Signature,
-    Category::Time,
-    Category::Tenant,
-    Category::Audience,
-    Category::Authorization,
-];
-
-/// Rules that no deployment shows yet.
-const UNSHOWN: [&str; 1] = ["mutable-id-collision"];
+/// The log of requests that an earlier audit saw, with which the run is compared; written like the first log.
+const EARLIER: &str = "the night before";
 
 #[test]
 fn every_deployment_gives_what_stands_beside_its_requests() {
@@ -113,11 +107,8 @@ fn every_rule_speaks_in_a_deployment() {
     let expected =
         expected.chain(all.iter().flat_map(|deployment| deployment.run.iter().chain(&deployment.check)));
     let spoken: BTreeSet<&str> = expected.filter_map(|text| text.split(' ').next()).collect();
-    let rules = RULES.iter().filter(|rule| FAMILIES.contains(&rule.category));
-    let (shown, unshown): (Vec<&str>, Vec<&str>) =
-        rules.map(|rule| rule.id).partition(|id| spoken.contains(id));
-    assert!(unshown.iter().all(|id| UNSHOWN.contains(id)), "no deployment shows {unshown:?}");
-    assert!(shown.iter().all(|id| !UNSHOWN.contains(id)), "a deployment shows one of {UNSHOWN:?}");
+    let silent: Vec<&str> = RULES.iter().map(|rule| rule.id).filter(|id| !spoken.contains(id)).collect();
+    assert!(silent.is_empty(), "no deployment shows {silent:?}");
 }
 
 #[test]
@@ -146,14 +137,26 @@ impl Deployment {
         let tokens = self.tokens();
         let folder = tempfile::tempdir().unwrap();
         self.write(folder.path(), &tokens);
-        let mut args = vec!["--keys", "keys", "--policy", "policy.toml", "logs"];
+        let mut args: Vec<OsString> =
+            ["--keys", "keys", "--policy", "policy.toml"].map(OsString::from).into();
         if self.formats.is_some() {
-            args.extend(["--formats", "formats.toml"]);
+            args.extend(["--formats", "formats.toml"].map(OsString::from));
         }
+        let earlier = self.looks_back().then(|| {
+            let inputs = args.iter().cloned().chain(["earlier".into()]);
+            audit_in(folder.path(), inputs)
+        });
+        if let Some(earlier) = &earlier {
+            args.extend(["--baseline".into(), earlier.path("").into()]);
+        }
+        args.push("logs".into());
         let audited = audit_in(folder.path(), args);
         assert_eq!(audited.exit, 0, "{}", audited.stderr);
         let mut wrong = self.misread(&audited);
         let mut found = Found::of(&audited);
+        for (token, findings) in earlier.iter().flat_map(|earlier| Found::of(earlier).tokens) {
+            found.tokens.entry(token).or_default().extend(findings);
+        }
         for (request, token) in self.request.iter().zip(&tokens) {
             let found = found.tokens.remove(&Token::parse(token).fingerprint.hex()).unwrap_or_default();
             let (infos, mut more): (Vec<_>, Vec<_>) =
@@ -229,19 +232,42 @@ impl Deployment {
         if let Some(formats) = &self.formats {
             fs::write(folder.join("formats.toml"), formats).unwrap();
         }
+        for (name, text) in &self.files {
+            fs::write(folder.join(name), text.trim_start()).unwrap();
+        }
         fs::create_dir(folder.join("keys")).unwrap();
         mint::write_archive(&folder.join("keys"), &self.captures);
-        let known = |name: &String| name == BESIDE || self.log.iter().any(|log| log.file == *name);
+        let known =
+            |name: &String| name == BESIDE || name == EARLIER || self.log.iter().any(|log| log.file == *name);
         assert!(self.request.iter().all(|request| request.log.as_ref().is_none_or(known)), "an unknown log");
         for log in &self.log {
-            let path = folder.join("logs").join(&log.file);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            let lines = self.request.iter().zip(tokens).flat_map(|(request, token)| {
-                let here = request.log.as_ref().is_none_or(|name| *name == log.file);
-                if here { self.lines(log, request, token, tokens) } else { Vec::new() }
-            });
-            fs::write(path, lines.collect::<String>()).unwrap();
+            let here = |name: Option<&str>| name.is_none_or(|name| name == log.file);
+            self.write_log(&folder.join("logs"), log, tokens, here);
         }
+        if let Some(first) = self.log.first().filter(|_| self.looks_back()) {
+            self.write_log(&folder.join("earlier"), first, tokens, |name| name == Some(EARLIER));
+        }
+    }
+
+    /// Writes the lines of the requests whose log is wanted.
+    fn write_log(
+        &self,
+        folder: &Path,
+        log: &LogSpec,
+        tokens: &[String],
+        wanted: impl Fn(Option<&str>) -> bool,
+    ) {
+        let path = folder.join(&log.file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let requests = self.request.iter().zip(tokens);
+        let here = requests.filter(|(request, _)| wanted(request.log.as_deref()));
+        let lines = here.flat_map(|(request, token)| self.lines(log, request, token, tokens));
+        fs::write(path, lines.collect::<String>()).unwrap();
+    }
+
+    /// True if an earlier audit is there to compare with.
+    fn looks_back(&self) -> bool {
+        self.request.iter().any(|request| request.log.as_deref() == Some(EARLIER))
     }
 
     /// The lines of a request in a log.
@@ -287,7 +313,7 @@ impl Deployment {
     }
 }
 
-/// What an audit found, of the families that are compared.
+/// What an audit found.
 struct Found {
     /// `rule severity` of each finding, by token.
     tokens: BTreeMap<String, Vec<String>>,
@@ -299,9 +325,6 @@ impl Found {
     fn of(audited: &Audited) -> Self {
         let mut found = Self { tokens: BTreeMap::new(), run: Vec::new() };
         for row in audited.rows("findings") {
-            if !FAMILIES.iter().any(|family| family.name() == row["category"]) {
-                continue;
-            }
             let text = format!("{} {}", row["rule"], row["severity"]);
             if let Some(token) = row.get("token_sha256") {
                 found.tokens.entry(token.clone()).or_default().push(text);

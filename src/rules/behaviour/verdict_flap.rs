@@ -49,9 +49,10 @@ fn check(rule: &Rule, group: &Group<'_>, conclusion: &mut Conclusion) {
             }
         }
         routes.retain(|_, answers| {
-            // One change at most, if all of one kind come before all of the other.
+            // One change at most, if all of one kind come before all of the other. Many logs know whole seconds only, and
+            // clients that are refused try again at once, so within one of them the order is unknown.
             let both = answers.accepted.zip(answers.refused);
-            both.is_some_and(|(yes, no)| !(yes.1 < no.0 || no.1 < yes.0))
+            both.is_some_and(|(yes, no)| !(yes.1 <= no.0 || no.1 <= yes.0))
         });
         if routes.is_empty() {
             continue;
