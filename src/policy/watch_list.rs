@@ -70,6 +70,16 @@ impl WatchList {
 
     /// The entries that match a use, whatever their periods; not in any order.
     pub fn matching<'l>(&'l self, used: Watched<'l>) -> impl Iterator<Item = (usize, &'l WatchEntry)> {
+        self.candidates(used).filter(move |(_, entry)| is_met(entry, &used))
+    }
+
+    /// True if a use may match that shows the same and comes from any address.
+    pub fn may_match(&self, used: Watched<'_>) -> bool {
+        !self.by_network.is_empty() || self.candidates(used).any(|(_, entry)| is_met_somewhere(entry, &used))
+    }
+
+    /// Every entry that matches a use, and some that do not.
+    fn candidates<'l>(&'l self, used: Watched<'l>) -> impl Iterator<Item = (usize, &'l WatchEntry)> {
         let shown = [used.uti, used.sid, used.oid, used.client, used.kid, used.tid];
         let by_text = self.by_text.iter().zip(shown).filter_map(|(map, text)| {
             // Most lists give one kind of text, and an empty map need not hash.
@@ -84,7 +94,6 @@ impl WatchList {
             .copied()
             .chain(self.of_address(used.ip))
             .filter_map(|at| Some((at, self.entries.get(at)?)))
-            .filter(move |(_, entry)| is_met(entry, &used))
     }
 
     /// Entries that give nothing but a network that holds an address.
@@ -102,13 +111,18 @@ impl WatchList {
 
 /// True if everything that an entry gives matches.
 fn is_met(entry: &WatchEntry, used: &Watched<'_>) -> bool {
+    let address = || used.ip.and_then(|address| address.parse::<IpAddr>().ok());
+    is_met_somewhere(entry, used)
+        && entry.ip.is_none_or(|network| address().is_some_and(|address| network.contains(address)))
+}
+
+/// True if everything that an entry gives matches, but for the address.
+fn is_met_somewhere(entry: &WatchEntry, used: &Watched<'_>) -> bool {
     let shown = [used.uti, used.sid, used.oid, used.client, used.kid, used.tid];
     let same = texts(entry).into_iter().zip(shown).all(|(given, shown)| given.is_none() || given == shown);
     let fingerprint =
         entry.token_sha256.as_deref().is_none_or(|given| bytes(given) == Some(used.fingerprint));
-    let address = || used.ip.and_then(|address| address.parse::<IpAddr>().ok());
     same && fingerprint
-        && entry.ip.is_none_or(|network| address().is_some_and(|address| network.contains(address)))
 }
 
 /// The bytes of 64 hexadecimal digits.
@@ -126,13 +140,17 @@ fn bytes(hex: &str) -> Option<[u8; 32]> {
 
 #[cfg(test)]
 mod tests {
-    use crate::policy::{Policy, Watched};
+    use crate::policy::{Policy, WatchList, Watched};
     use std::collections::BTreeMap;
 
-    fn matches(file: &str, used: Watched<'_>) -> Vec<usize> {
+    fn list(file: &str) -> WatchList {
         let files = BTreeMap::from([("w.jsonl".to_owned(), file.to_owned())]);
         let policy = Policy::parse_with("version = 1\nwatch.files = [\"w.jsonl\"]", &files).unwrap();
-        let mut found: Vec<usize> = policy.watch_list().unwrap().matching(used).map(|(at, _)| at).collect();
+        policy.watch_list().unwrap().clone()
+    }
+
+    fn matches(file: &str, used: Watched<'_>) -> Vec<usize> {
+        let mut found: Vec<usize> = list(file).matching(used).map(|(at, _)| at).collect();
         found.sort_unstable();
         found
     }
@@ -170,6 +188,10 @@ mod tests {
         assert_eq!(matches(file, used), [0]);
         assert!(matches(file, Watched { tid: Some("x"), ..used }).is_empty());
         assert!(matches(file, Watched { ip: Some("192.0.2.2"), ..used }).is_empty());
-        assert!(matches(file, Watched { ip: None, ..used }).is_empty());
+        let elsewhere = Watched { ip: None, ..used };
+        assert!(matches(file, elsewhere).is_empty());
+        assert!(list(file).may_match(elsewhere));
+        assert!(!list(file).may_match(Watched { oid: Some("x"), ..elsewhere }));
+        assert!(list("{\"ip\":\"192.0.2.1\"}").may_match(Watched::default()));
     }
 }

@@ -1,7 +1,7 @@
 //! Uses of what the operator's watch files and revocations name.
 
 use super::kit::{Confidence, Evidence, Reason};
-use crate::facts::Facts;
+use crate::facts::{Facts, TokenFacts};
 use crate::policy::{WatchEntry, WatchList, Watched};
 use crate::time::Period;
 use crate::token::Claims;
@@ -25,18 +25,29 @@ pub(super) fn first_entry<'l>(
     accepted.min_by_key(|(at, _)| *at).map(|(_, entry)| entry)
 }
 
+/// True if some use of a token may match: an entry does but for its address, or gives nothing but an address. What cannot be
+/// read may match too.
+pub(super) fn may_match(list: &WatchList, token: &TokenFacts) -> bool {
+    token.claims().is_none() || list.may_match(shown(token))
+}
+
 /// What a use shows of itself.
 fn used<'f>(facts: &'f Facts<'_>) -> Watched<'f> {
-    let claims = facts.token.claims();
+    Watched { ip: facts.record.client_ip, ..shown(facts.token) }
+}
+
+/// What a token shows of itself.
+fn shown(token: &TokenFacts) -> Watched<'_> {
+    let claims = token.claims();
     Watched {
-        fingerprint: facts.token.token.fingerprint.0,
+        fingerprint: token.token.fingerprint.0,
         uti: claims.and_then(|claims| claims.uti).map(|uti| uti.trim_end_matches('=')),
         sid: claims.and_then(|claims| claims.sid),
         oid: claims.and_then(|claims| claims.oid.as_deref()),
         client: claims.and_then(|claims| claims.client_id.as_deref()),
-        kid: facts.token.header().and_then(|header| header.kid),
+        kid: token.header().and_then(|header| header.kid),
         tid: claims.and_then(Claims::tenant),
-        ip: facts.record.client_ip,
+        ip: None,
     }
 }
 

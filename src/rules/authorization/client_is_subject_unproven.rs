@@ -1,7 +1,7 @@
 //! `client-is-subject-unproven`
 
-use crate::facts::Facts;
-use crate::rules::kit::{Check, Confidence, Evidence, rule};
+use crate::facts::{Facts, Pairing, TokenFacts};
+use crate::rules::kit::{Check, Confidence, Evidence, Quiet, rule};
 use crate::rules::principal::{self, Bond};
 use crate::token::Kind;
 
@@ -21,15 +21,27 @@ rule! {
         "https://learn.microsoft.com/entra/identity-platform/claims-validation", "CWE-863", "ATT&CK T1550.001",
     ],
     needs: [Claims, AuthorizesOn],
-    judge: Use(check),
+    judge: Timed(quiet, check),
+}
+
+/// An application's own token proves that it is the client.
+fn quiet(pairing: &Pairing<'_>) -> Quiet {
+    Quiet::always_if(is_application(pairing.token))
+}
+
+fn is_application(token: &TokenFacts) -> bool {
+    token.claims().is_some_and(|claims| matches!(claims.kind, Kind::App { .. }))
 }
 
 fn check(facts: &Facts<'_>) -> Check {
+    if is_application(facts.token) {
+        return Check::Quiet;
+    }
     let (claims, principal) = match principal::of(facts) {
         Ok(both) => both,
         Err(check) => return check,
     };
-    if matches!(claims.kind, Kind::App { .. }) || principal::bond(principal, claims) != Bond::Client {
+    if principal::bond(principal, claims) != Bond::Client {
         return Check::Quiet;
     }
     let sure = if claims.kind == Kind::Delegated { Confidence::Strong } else { Confidence::Heuristic };

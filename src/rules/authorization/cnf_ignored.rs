@@ -1,9 +1,9 @@
 //! `cnf-ignored`
 
 use crate::codec::json::Value;
-use crate::facts::Facts;
+use crate::facts::{Facts, Pairing, TokenFacts};
 use crate::record::Scheme;
-use crate::rules::kit::{Check, Evidence, Reason, rule};
+use crate::rules::kit::{Check, Evidence, Quiet, Reason, rule};
 
 rule! {
     /// A token that is bound to a key was used as a plain bearer token.
@@ -22,16 +22,26 @@ rule! {
         "ATT&CK T1550.001",
     ],
     needs: [Claims],
-    judge: Use(check),
+    judge: Timed(quiet, check),
+}
+
+/// Most tokens are bound to nothing.
+fn quiet(pairing: &Pairing<'_>) -> Quiet {
+    Quiet::always_if(bond(pairing.token).is_none())
+}
+
+/// What says that a token is bound to a key.
+fn bond(token: &TokenFacts) -> Option<&'static str> {
+    let pop =
+        || token.header().and_then(|header| header.typ).is_some_and(|typ| typ.eq_ignore_ascii_case("pop"));
+    match token.claims() {
+        Some(claims) if claims.is_bound => Some("cnf"),
+        _ => pop().then_some("typ"),
+    }
 }
 
 fn check(facts: &Facts<'_>) -> Check {
-    let bound = facts.token.claims().is_some_and(|claims| claims.is_bound);
-    let pop =
-        facts.token.header().and_then(|header| header.typ).is_some_and(|typ| typ.eq_ignore_ascii_case("pop"));
-    if !bound && !pop {
-        return Check::Quiet;
-    }
+    let Some(bond) = bond(facts.token) else { return Check::Quiet };
     match facts.hit.scheme {
         Scheme::Other => return Check::Quiet,
         Scheme::None => return Check::NotEvaluable(Reason::NO_AUTH_SCHEME),
@@ -41,7 +51,6 @@ fn check(facts: &Facts<'_>) -> Check {
     if let Some(Value::Object(confirmation)) = confirmation
         && !confirmation.members.is_empty()
         && confirmation.members.iter().all(|(name, _)| *name == "x5t#S256")
-        && !pop
     {
         return Check::NotEvaluable(Reason::PROOF_NOT_LOGGED);
     }
@@ -49,6 +58,6 @@ fn check(facts: &Facts<'_>) -> Check {
         Evidence::new("A token that is bound to a key was used as a plain bearer token.")
             .expected("a proof of the key, and the scheme that goes with it")
             .actual("Bearer")
-            .fact("claim", if bound { "cnf" } else { "typ" }),
+            .fact("claim", bond),
     )
 }

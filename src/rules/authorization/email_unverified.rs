@@ -1,8 +1,8 @@
 //! `email-unverified`
 
-use crate::facts::Facts;
+use crate::facts::{Facts, Pairing, TokenFacts};
 use crate::rules::claim;
-use crate::rules::kit::{Check, Evidence, Reason, rule};
+use crate::rules::kit::{Check, Evidence, Quiet, Reason, rule};
 use crate::rules::principal::{self, Bond};
 
 rule! {
@@ -22,10 +22,22 @@ rule! {
         "CWE-290", "CWE-287", "ATT&CK T1078.004", "ATT&CK T1656",
     ],
     needs: [Claims, AuthorizesOn],
-    judge: Use(check),
+    judge: Timed(quiet, check),
+}
+
+/// Without an address nobody was authorised by one.
+fn quiet(pairing: &Pairing<'_>) -> Quiet {
+    Quiet::always_if(!has_address(pairing.token))
+}
+
+fn has_address(token: &TokenFacts) -> bool {
+    token.claims().is_some_and(|claims| claim::texts(claims, "email").next().is_some())
 }
 
 fn check(facts: &Facts<'_>) -> Check {
+    if !has_address(facts.token) {
+        return Check::Quiet;
+    }
     let (claims, principal) = match principal::of(facts) {
         Ok(both) => both,
         Err(check) => return check,

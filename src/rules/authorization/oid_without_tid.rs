@@ -1,7 +1,7 @@
 //! `oid-without-tid`
 
-use crate::facts::Facts;
-use crate::rules::kit::{Check, Evidence, Reason, rule};
+use crate::facts::{Facts, Pairing};
+use crate::rules::kit::{Check, Evidence, Quiet, rule};
 use crate::rules::principal::{self, Bond};
 
 rule! {
@@ -18,14 +18,17 @@ rule! {
         "https://learn.microsoft.com/entra/identity-platform/claims-validation", "OWASP API1:2023", "CWE-639",
     ],
     needs: [Claims, AuthorizesOn, MultiTenant],
-    judge: Use(check),
+    judge: Timed(quiet, check),
+}
+
+/// With one tenant there is nothing to mix up.
+fn quiet(pairing: &Pairing<'_>) -> Quiet {
+    Quiet::always_if(pairing.api.is_some_and(|api| !api.multi_tenant))
 }
 
 fn check(facts: &Facts<'_>) -> Check {
-    match facts.api {
-        None => return Check::NotEvaluable(Reason::NO_API),
-        Some(api) if !api.multi_tenant => return Check::Quiet,
-        Some(_) => {}
+    if facts.api.is_some_and(|api| !api.multi_tenant) {
+        return Check::Quiet;
     }
     let (claims, principal) = match principal::of(facts) {
         Ok(both) => both,

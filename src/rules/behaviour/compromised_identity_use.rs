@@ -1,7 +1,8 @@
 //! `compromised-identity-use`
 
-use crate::facts::Facts;
-use crate::rules::kit::{Check, Evidence, rule};
+use crate::facts::{Facts, Pairing};
+use crate::policy::Policy;
+use crate::rules::kit::{Check, Evidence, Quiet, rule};
 use crate::rules::watched;
 use crate::time::Period;
 
@@ -19,11 +20,17 @@ rule! {
     "compromised-identity-use", Behaviour, "H/M", Leak, Strong,
     references: ["CWE-287", "ATT&CK T1078.004"],
     needs: [WatchFiles],
-    judge: Use(check),
+    judge: Timed(quiet, check),
+}
+
+/// Most tokens are on no list.
+fn quiet(pairing: &Pairing<'_>) -> Quiet {
+    let list = pairing.context.policy.and_then(Policy::watch_list);
+    Quiet::always_if(list.is_some_and(|list| !watched::may_match(list, pairing.token)))
 }
 
 fn check(facts: &Facts<'_>) -> Check {
-    let Some(list) = facts.context.policy.and_then(|policy| policy.watch_list()) else { return Check::Quiet };
+    let Some(list) = facts.context.policy.and_then(Policy::watch_list) else { return Check::Quiet };
     let mut undated = false;
     let in_period = |period: Period| {
         // An entry without a period holds whenever it was.

@@ -1,9 +1,9 @@
 //! `ip-claim-mismatch`
 
-use crate::facts::Facts;
+use crate::facts::{Facts, Pairing};
 use crate::policy::Network;
-use crate::rules::kit::{Check, Evidence, Reason, rule};
-use crate::token::ClientAuth;
+use crate::rules::kit::{Check, Evidence, Quiet, Reason, rule};
+use crate::token::{Claims, ClientAuth};
 use std::net::IpAddr;
 
 rule! {
@@ -23,13 +23,23 @@ rule! {
         "https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference", "CWE-294", "ATT&CK T1550.001",
     ],
     needs: [Claims],
-    judge: Use(check),
+    judge: Timed(quiet, check),
+}
+
+/// The address of a server is not the user's.
+fn quiet(pairing: &Pairing<'_>) -> Quiet {
+    let of_server = |claims: &Claims<'_>| claims.ipaddr.is_some() && is_server(claims);
+    Quiet::always_if(pairing.token.claims().is_some_and(of_server))
+}
+
+fn is_server(claims: &Claims<'_>) -> bool {
+    matches!(claims.client_auth, Some(ClientAuth::Secret | ClientAuth::Certificate))
 }
 
 fn check(facts: &Facts<'_>) -> Check {
     let Some(claims) = facts.token.claims() else { return Check::NotEvaluable(Reason::NO_CLAIMS) };
     let Some(claimed) = claims.ipaddr else { return Check::NotEvaluable(Reason::CLAIM_ABSENT) };
-    if matches!(claims.client_auth, Some(ClientAuth::Secret | ClientAuth::Certificate)) {
+    if is_server(claims) {
         return Check::Quiet;
     }
     let Some(shown) = facts.record.client_ip else { return Check::NotEvaluable(Reason::NO_CLIENT_ADDRESS) };

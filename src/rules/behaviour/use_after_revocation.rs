@@ -1,9 +1,9 @@
 //! `use-after-revocation`
 
-use crate::facts::Facts;
-use crate::policy::WatchEntry;
+use crate::facts::{Facts, Pairing};
+use crate::policy::{Policy, WatchEntry};
 use crate::record::TimeIs;
-use crate::rules::kit::{Cells, Check, Evidence, rule};
+use crate::rules::kit::{Cells, Check, Evidence, Quiet, rule};
 use crate::rules::watched;
 use crate::time::{SECOND, UtcMicros};
 
@@ -26,13 +26,19 @@ rule! {
         "RFC 7009 section 2.1", "OWASP API2:2023", "CWE-613", "ATT&CK T1550.001", "ATT&CK T1078.004",
     ],
     needs: [Revocations],
-    judge: Use(check),
+    judge: Timed(quiet, check),
 }
 
 /// Seconds by which Entra dates tokens back (rules.md section 8).
 const BACK_DATING: i64 = 300;
 /// Parts of words that tell a theft from a routine.
 const COMPROMISE: [&str; 7] = ["compromis", "stolen", "theft", "leak", "breach", "phish", "malware"];
+
+/// Most tokens are on no list.
+fn quiet(pairing: &Pairing<'_>) -> Quiet {
+    let list = pairing.context.policy.and_then(Policy::revocation_list);
+    Quiet::always_if(list.is_some_and(|list| !watched::may_match(list, pairing.token)))
+}
 
 fn check(facts: &Facts<'_>) -> Check {
     let Some(policy) = facts.context.policy else { return Check::Quiet };
