@@ -35,4 +35,5 @@ pub mod engine;
 pub mod pipeline;
 // Floor 8
 pub mod generate;
+pub mod learn;
 pub mod sink;

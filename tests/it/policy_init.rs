@@ -244,6 +244,17 @@ fn later_runs_only_add() {
     let output = folder.init(&merge);
     assert!(text(&output.stderr).contains("nothing to add"), "{}", text(&output.stderr));
     assert_eq!(fs::read_to_string(&place).unwrap(), merged);
+    // Lists in one line, and without a comma at the end, keep their comments.
+    let lists = "version = 1\n[tenancy]\nallowed = [\"72f988bf-86f1-41af-91ab-2d7cd011db47\"] # of us\n[[api]]\nname = \"all\"\n\
+                 hosts = [\"*.contoso.example\"]\nclients = [\n  \"00000000-0000-4000-8000-000000000000\" # the first\n]\n";
+    fs::write(&place, lists).unwrap();
+    let output = folder.init(&["--keys", "keys", "--merge", "policy.toml", "in.log"]);
+    let (merged, policy) = learned(&output);
+    assert_eq!(policy.tenancy().allowed.as_ref().map(Vec::len), Some(2));
+    assert_eq!(policy.apis()[0].clients.as_ref().map(Vec::len), Some(3), "{merged}");
+    for kept in ["] # of us\n", "\"00000000-0000-4000-8000-000000000000\" # the first\n"] {
+        assert!(merged.contains(kept), "{kept}:\n{merged}");
+    }
     // A list that is not there is not begun.
     fs::write(&place, "version = 1\n[[api]]\nname = \"all\"\nhosts = [\"*.contoso.example\"]\n").unwrap();
     let output = folder.init(&["--keys", "keys", "--merge", "policy.toml", "in.log"]);

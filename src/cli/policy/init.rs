@@ -1,10 +1,6 @@
 //! `policy init`: a policy to start from, or a draft learned from logs, or additions to a policy that is there.
 
-mod bounded;
-mod draft;
-mod learn;
 mod merge;
-mod text;
 
 use super::super::args::InitArgs;
 use super::super::audit;
@@ -15,7 +11,6 @@ use super::super::formats;
 use super::super::keys;
 use super::super::signals::Signals;
 use super::load;
-use draft::Draft;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
@@ -23,6 +18,8 @@ use std::path::Path;
 use std::sync::Arc;
 use tokentrail::engine::{Engine, Filters, Setup};
 use tokentrail::findings::{OccurrenceRow, RejectRow};
+use tokentrail::learn;
+use tokentrail::learn::Draft;
 use tokentrail::pipeline;
 use tokentrail::pipeline::{Options, Sink, SinkError};
 use tokentrail::policy::Policy;
@@ -52,7 +49,7 @@ pub(super) fn run(args: &InitArgs, console: Console) -> Outcome {
     }
     let text = match (&args.merge, &policy) {
         (Some(path), Some(policy)) => add(path, policy, &learned.draft, console)?,
-        _ => text::policy(&learned.draft, &learned.head),
+        _ => learn::policy(&learned.draft, &learned.head),
     };
     let place = args.merge.as_deref().or(args.output.as_deref()).unwrap_or(Path::new("policy.toml"));
     Policy::load_text(place, &text).map_err(|error| {
@@ -109,12 +106,12 @@ fn learn(args: &InitArgs, policy: Option<&Arc<Policy>>) -> Result<Option<Learned
         return Ok(None);
     }
     let completeness = outcome.completeness();
-    let learned = learn::taken(&left);
+    let learned = left.take();
     let unnamed = learned.unnamed;
     let (places, dropped) = learned.finish();
     let taken = policy.iter().flat_map(|policy| policy.apis()).map(|api| api.name.clone());
     let genuine: u64 = places.values().map(|group| group.seen.accepted).sum();
-    let draft = draft::draft(places, &taken.collect::<BTreeSet<_>>());
+    let draft = learn::draft(places, &taken.collect::<BTreeSet<_>>());
     let counts = &outcome.concluded.totals.counts;
     let inputs = counted(u64::try_from(outcome.inputs.len()).unwrap_or(u64::MAX), "input");
     let head = vec![
@@ -159,7 +156,7 @@ fn add(path: &Path, policy: &Policy, draft: &Draft, console: Console) -> Result<
     for line in &merged.open {
         console.note(&format!("review: {}\n", visible(line)));
     }
-    console.note(&text::open(&draft.open).replace("# review:", "review:"));
+    console.note(&learn::open(&draft.open).replace("# review:", "review:"));
     Ok(merged.text)
 }
 

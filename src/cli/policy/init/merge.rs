@@ -2,11 +2,9 @@
 //! that stands there is removed or changed, and a list that is not there is not begun, since that would refuse what was
 //! allowed.
 
-use super::draft::{Draft, Lists, Values};
-use super::learn::Seen;
-use super::text::{entry, quoted};
 use std::fmt::Write as _;
 use tokentrail::entra;
+use tokentrail::learn::{Draft, Lists, Seen, Values, entry, quoted};
 use tokentrail::policy::{ApiSettings, Policy};
 use toml_edit::{Array, DocumentMut, Item, Table, Value};
 
@@ -106,23 +104,4 @@ fn push(array: &mut Array, value: &str, comment: &str) {
     array.push_formatted(Value::from(value).decorated(before, ""));
     array.set_trailing_comma(true);
     array.set_trailing(format!(" # {comment}\n"));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn comments_stay_where_they_are() {
-        let mut document: DocumentMut = "# head\na = [\n  \"x\", # of x\n  \"y\", # of y\n] # end\nb = [\"x\"]\nc = [\n  \"x\" # of x\n]\n"
-            .parse()
-            .unwrap();
-        for key in ["a", "b", "c"] {
-            push(document[key].as_array_mut().unwrap(), "z\"", "of z");
-        }
-        assert_eq!(
-            document.to_string(),
-            "# head\na = [\n  \"x\", # of x\n  \"y\", # of y\n  'z\"', # of z\n] # end\nb = [\"x\", 'z\"']\nc = [\n  \"x\" # of x\n,\n  'z\"', # of z\n]\n"
-        );
-    }
 }

@@ -4,18 +4,19 @@
 //! Values are learned from tokens with a valid signature alone. Of other requests only the place is kept, for review.
 
 use super::bounded::{Bounded, Least, digest_of};
+use crate::entra::IssuerKind;
+use crate::facts::{Facts, Outcome, Tokenless};
+use crate::policy::{normal_host, normal_path};
+use crate::redact;
+use crate::rules::kit::{Cells, Judge};
+use crate::rules::run::{Conclusion, RestoreError, RunRule, RunState};
+use crate::rules::{Category, Confidence, Lane, Rule};
+use crate::sink::{counted, grouped};
+use crate::time::{DAY, UtcMicros};
+use crate::token::Claims;
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokentrail::entra::IssuerKind;
-use tokentrail::facts::{Facts, Outcome, Tokenless};
-use tokentrail::policy::{normal_host, normal_path};
-use tokentrail::redact;
-use tokentrail::rules::kit::{Cells, Judge};
-use tokentrail::rules::run::{Conclusion, RestoreError, RunRule, RunState};
-use tokentrail::rules::{Category, Confidence, Lane, Rule};
-use tokentrail::time::{DAY, UtcMicros};
-use tokentrail::token::Claims;
 
 /// Places that are kept.
 const PLACES_MAX: usize = 500;
@@ -34,11 +35,11 @@ const SEGMENT_BYTES_MAX: usize = 40;
 
 /// How often something was seen, and with whom.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Seen {
+pub struct Seen {
     /// Accepted requests.
-    pub(super) accepted: u64,
+    pub accepted: u64,
     /// Other requests.
-    pub(super) others: u64,
+    pub others: u64,
     /// Of accepted requests.
     identities: Least<IDENTITIES_MAX>,
     /// Of accepted requests.
@@ -62,38 +63,56 @@ pub(super) struct OfAudience {
 
 /// What was seen at a place.
 #[derive(Clone, Debug)]
-pub(super) struct Group {
+pub struct Group {
     /// Requests with a genuine token.
-    pub(super) seen: Seen,
+    pub seen: Seen,
     pub(super) audiences: Bounded<OfAudience>,
     /// Accepted requests whose token nobody vouches for.
-    pub(super) unverified: u64,
+    pub unverified: u64,
     /// Accepted requests without a token.
-    pub(super) without_token: u64,
+    pub without_token: u64,
 }
 
 /// Where a request leads: an entry of the policy that is added to, else a host and leading segments of a path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Place {
+pub enum Place {
+    /// The name of an entry.
     Known(String),
-    At { host: String, first: Option<String>, second: Option<String> },
+    /// Anywhere else.
+    At {
+        /// Host, as entries are compared with it.
+        host: String,
+        /// First segment of the path, if it names something.
+        first: Option<String>,
+        /// The one behind it.
+        second: Option<String>,
+    },
 }
 
 /// Everything that was seen.
 #[derive(Clone, Debug)]
-pub(super) struct Learned {
+pub struct Learned {
     places: Bounded<Group>,
     /// Accepted requests whose host or path no entry can name.
-    pub(super) unnamed: u64,
+    pub unnamed: u64,
 }
 
 /// Where the end of a run leaves what was learned.
-type Left = Arc<Mutex<Option<Learned>>>;
+#[derive(Clone, Debug, Default)]
+pub struct Left(Arc<Mutex<Option<Learned>>>);
+
+impl Left {
+    /// Takes it; nothing before the end of the run.
+    pub fn take(&self) -> Learned {
+        let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        left.take().unwrap_or_else(Learned::new)
+    }
+}
 
 /// The rule, and where it leaves what it has learned. It lives as long as the process.
-pub(super) fn rule() -> (&'static Rule, Left) {
+pub fn rule() -> (&'static Rule, Left) {
     let left = Left::default();
-    let learn: &'static Learn = Box::leak(Box::new(Learn { left: Arc::clone(&left) }));
+    let learn: &'static Learn = Box::leak(Box::new(Learn { left: left.clone() }));
     let rule = Rule {
         id: "policy-init",
         manual: "",
@@ -109,12 +128,6 @@ pub(super) fn rule() -> (&'static Rule, Left) {
     (Box::leak(Box::new(rule)), left)
 }
 
-/// Takes what was left.
-pub(super) fn taken(left: &Left) -> Learned {
-    let mut left = left.lock().unwrap_or_else(PoisonError::into_inner);
-    left.take().unwrap_or_else(Learned::new)
-}
-
 struct Learn {
     left: Left,
 }
@@ -126,7 +139,7 @@ struct Learning {
 
 impl RunRule for Learn {
     fn start(&self) -> Box<dyn RunState> {
-        Box::new(Learning { learned: Learned::new(), left: Arc::clone(&self.left) })
+        Box::new(Learning { learned: Learned::new(), left: self.left.clone() })
     }
 
     fn restore(&self, _saved: &[u8]) -> Result<Box<dyn RunState>, RestoreError> {
@@ -178,7 +191,7 @@ impl RunState for Learning {
     }
 
     fn conclude(self: Box<Self>) -> Conclusion {
-        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.learned);
+        *self.left.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.learned);
         Conclusion::default()
     }
 
@@ -203,7 +216,7 @@ impl Learned {
     }
 
     /// What was seen, by place; true if there were too many places.
-    pub(super) fn finish(self) -> (BTreeMap<Place, Group>, bool) {
+    pub fn finish(self) -> (BTreeMap<Place, Group>, bool) {
         let (places, dropped) = self.places.finish();
         (places.into_iter().map(|(key, group)| (Place::of_key(&key), group)).collect(), dropped)
     }
@@ -318,18 +331,15 @@ impl Seen {
     }
 
     /// True if it may stand in a policy without being looked at one by one.
-    pub(super) fn is_live(&self) -> bool {
+    pub fn is_live(&self) -> bool {
         self.identities.len() >= IDENTITIES_MIN || self.days.len() >= DAYS_MIN
     }
 
     /// What a comment says.
-    pub(super) fn told(&self) -> String {
-        let requests = tokentrail::sink::counted(self.accepted, "accepted request");
-        let others = if self.others > 0 {
-            format!(" and {} more", tokentrail::sink::grouped(self.others))
-        } else {
-            String::new()
-        };
+    pub fn told(&self) -> String {
+        let requests = counted(self.accepted, "accepted request");
+        let others =
+            if self.others > 0 { format!(" and {} more", grouped(self.others)) } else { String::new() };
         let identities = self.identities.told("identity", "identities");
         format!("{requests}{others}, {identities}, {}", self.days.told("day", "days"))
     }
@@ -452,7 +462,7 @@ mod tests {
 
     #[test]
     fn nothing_that_could_be_a_token_is_learned() {
-        let jwt = tokentrail::codec::base64url::encode(br#"{"alg":"none"}"#);
+        let jwt = crate::codec::base64url::encode(br#"{"alg":"none"}"#);
         assert!(!is_name(&jwt) && learnable(&jwt).is_none());
         assert!(learnable("a\nb").is_none() && learnable(" ").is_none());
         assert_eq!(learnable("api://orders"), Some("api://orders"));

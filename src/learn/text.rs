@@ -1,17 +1,17 @@
 //! A draft as TOML. Whatever a log says stands in quotes, escaped, so that nothing in it can become a key of the policy.
 
 use super::draft::{Api, CLIENTS_MAX, Draft, Lists, Open, Values};
-use super::learn::Seen;
+use super::observe::Seen;
+use crate::entra::PERSONAL_TENANT;
+use crate::sink::{counted, visible};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use tokentrail::entra::PERSONAL_TENANT;
-use tokentrail::sink::{counted, visible};
 
 /// Review lines of one kind.
 const REVIEW_MAX: usize = 50;
 
 /// A TOML basic string (toml.io, version 1.0.0, strings).
-pub(super) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for char in text.chars() {
         match char {
@@ -28,7 +28,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// The whole of a new policy; `head` are lines of comment about where it comes from.
-pub(super) fn policy(draft: &Draft, head: &[String]) -> String {
+pub fn policy(draft: &Draft, head: &[String]) -> String {
     let mut out = String::new();
     for line in head {
         let _ = writeln!(out, "# {}", visible(line));
@@ -61,7 +61,7 @@ fn validation(draft: &Draft, out: &mut String) {
 }
 
 /// An `[[api]]` table.
-pub(super) fn entry(api: &Api) -> String {
+pub fn entry(api: &Api) -> String {
     let texts = |texts: &[String]| texts.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(", ");
     let Lists { seen, unverified, without_token, .. } = &api.lists;
     let mut out = format!(
@@ -129,7 +129,7 @@ fn review<'v>(key: &str, values: impl Iterator<Item = (&'v String, &'v Seen)>, w
 }
 
 /// Places as review lines, those with most requests first.
-pub(super) fn open(places: &[Open]) -> String {
+pub fn open(places: &[Open]) -> String {
     let requests = |place: &Open| place.seen.accepted + place.unverified + place.without_token;
     let mut ranked: Vec<&Open> = places.iter().collect();
     ranked.sort_by(|a, b| {
@@ -163,7 +163,7 @@ mod tests {
         for text in ["plain", "a\"b\\", "a\n[[api]]\nb", "\u{202e}\u{7f}\u{0}", "\u{1f980}é"] {
             let line = quoted(text);
             assert!(!line.contains('\n'), "{line}");
-            let table: toml_edit::DocumentMut = format!("x = {line}\n# {line}\n").parse().unwrap();
+            let table: toml::Table = format!("x = {line}\n# {line}\n").parse().unwrap();
             assert_eq!(table["x"].as_str(), Some(text));
         }
     }

@@ -1,6 +1,6 @@
 //! From what was seen to the APIs of a draft: places that take the same audiences belong together.
 
-use super::learn::{Group, OfAudience, Place, Seen};
+use super::observe::{Group, OfAudience, Place, Seen};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Least share of a place's requests, in percent, at which an audience counts as the place's own.
@@ -13,55 +13,76 @@ const HOSTS_MAX: usize = 10;
 pub(super) const CLIENTS_MAX: usize = 50;
 
 /// Values with what was seen of them.
-pub(super) type Values = BTreeMap<String, Seen>;
+pub type Values = BTreeMap<String, Seen>;
 
 /// What is proposed.
 #[derive(Debug, Default)]
-pub(super) struct Draft {
-    pub(super) apis: Vec<Api>,
+pub struct Draft {
+    /// New entries, in the order of their hosts.
+    pub apis: Vec<Api>,
     /// Of entries that the policy has, by name.
-    pub(super) known: BTreeMap<String, Lists>,
+    pub known: BTreeMap<String, Lists>,
     /// Of all APIs.
-    pub(super) tenants: Values,
-    pub(super) algorithms: Values,
-    pub(super) issuers: Values,
+    pub tenants: Values,
+    /// Of all APIs.
+    pub algorithms: Values,
+    /// Of all APIs; those that are none of Entra's.
+    pub issuers: Values,
     /// Places that no entry is proposed for, with what was seen there.
-    pub(super) open: Vec<Open>,
+    pub open: Vec<Open>,
 }
 
 /// A proposed entry.
 #[derive(Debug)]
-pub(super) struct Api {
-    pub(super) name: String,
-    pub(super) hosts: Vec<String>,
-    pub(super) paths: Vec<String>,
-    pub(super) lists: Lists,
+pub struct Api {
+    /// Its name.
+    pub name: String,
+    /// Its hosts.
+    pub hosts: Vec<String>,
+    /// Its paths.
+    pub paths: Vec<String>,
+    /// What its requests brought along.
+    pub lists: Lists,
 }
 
 /// What requests of an entry brought along.
 #[derive(Debug, Default)]
-pub(super) struct Lists {
-    pub(super) seen: Seen,
-    pub(super) audiences: Values,
+pub struct Lists {
+    /// Requests with a genuine token.
+    pub seen: Seen,
+    /// Audiences.
+    pub audiences: Values,
     /// Audiences that belong elsewhere, whatever their number.
-    pub(super) foreign: Values,
-    pub(super) clients: Values,
-    pub(super) scopes: Values,
-    pub(super) roles: Values,
-    pub(super) tenants: Values,
-    pub(super) kinds: Values,
-    pub(super) unverified: u64,
-    pub(super) without_token: u64,
+    pub foreign: Values,
+    /// Clients.
+    pub clients: Values,
+    /// Scopes.
+    pub scopes: Values,
+    /// Roles.
+    pub roles: Values,
+    /// Tenants.
+    pub tenants: Values,
+    /// Families of Entra's issuers.
+    pub kinds: Values,
+    /// Accepted requests whose token nobody vouches for.
+    pub unverified: u64,
+    /// Accepted requests without a token.
+    pub without_token: u64,
 }
 
 /// A place that wants a look.
 #[derive(Debug)]
-pub(super) struct Open {
-    pub(super) host: String,
-    pub(super) path: String,
-    pub(super) seen: Seen,
-    pub(super) unverified: u64,
-    pub(super) without_token: u64,
+pub struct Open {
+    /// Host.
+    pub host: String,
+    /// Pattern of its paths.
+    pub path: String,
+    /// Requests with a genuine token.
+    pub seen: Seen,
+    /// Accepted requests whose token nobody vouches for.
+    pub unverified: u64,
+    /// Accepted requests without a token.
+    pub without_token: u64,
 }
 
 /// A place with everything that was seen there.
@@ -134,7 +155,7 @@ impl Applications {
 }
 
 /// What is proposed for the places that were seen; `taken` are names that entries have already.
-pub(super) fn draft(places: BTreeMap<Place, Group>, taken: &BTreeSet<String>) -> Draft {
+pub fn draft(places: BTreeMap<Place, Group>, taken: &BTreeSet<String>) -> Draft {
     let leaves: Vec<Leaf> = places.into_iter().map(|(place, group)| Leaf::new(place, group)).collect();
     let applications = Applications::of(&leaves);
     let mains: BTreeSet<String> =

@@ -1,0 +1,18 @@
+//! Learning a policy from logs: what is behind the gateways, and which tokens it takes (`policy init`).
+//!
+//! ```text
+//! requests with verdicts -> a rule that never speaks -> places -> a draft -> TOML
+//! ```
+//!
+//! Values are learned from tokens with a valid signature alone. One is live in the draft if its requests were accepted and it
+//! was seen with five identities or on two days; everything else stands in lines for review. Whatever a log may hold, what
+//! is kept is bounded, and the draft does not depend on how the log was cut.
+
+mod bounded;
+mod draft;
+mod observe;
+mod text;
+
+pub use draft::{Api, Draft, Lists, Open, Values, draft};
+pub use observe::{Group, Learned, Left, Place, Seen, rule};
+pub use text::{entry, open, policy, quoted};
