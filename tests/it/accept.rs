@@ -233,8 +233,10 @@ fn exceptions_do_not_depend_on_how_the_log_is_cut() {
          [[accept]]\nrule = \"wrong-aud\"\nreason = \"a\"\nexpires = \"2026-11-03\"\ngateway = \"edge-01\"\n\
          [[accept]]\nrule = \"token-often\"\nreason = \"c\"\ngateway = \"edge-01\"\n",
     );
+    let watched = ["watch.jsonl", "revoked.csv"].map(|name| (name, fs::read_to_string(corpus.path(name))));
+    let beside = watched.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text.ok()?))).collect();
     let engine = || {
-        let policy = Policy::parse(&format!("{text}\n{tables}")).unwrap();
+        let policy = Policy::parse_with(&format!("{text}\n{tables}"), &beside).unwrap();
         corpus.engine_under(policy, &[&TOKEN_OFTEN], false)
     };
     let (logs, format) = (corpus.logs(), corpus.format());
