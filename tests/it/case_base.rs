@@ -1,9 +1,80 @@
-//! What the requests of a case differ from: the good one with the differences of the case.
+//! Cases as they are written, and what their requests differ from.
 
 use crate::case_record::RecordSpec;
 use crate::mint::{self, TokenSpec, merge, remove};
+use serde::Deserialize;
+use std::collections::BTreeMap;
 
-/// See the module.
+/// A file of cases.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CaseFile {
+    pub(crate) case: Vec<Case>,
+}
+
+/// One case: how it differs from the good one, and what the rule says.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) why: String,
+    /// Dotted names of what is left out: `token.header.kid`, `record.time`, `policy`, `keys`.
+    #[serde(default)]
+    pub(crate) without: Vec<String>,
+    #[serde(default)]
+    pub(crate) token: toml::Table,
+    #[serde(default)]
+    pub(crate) record: toml::Table,
+    /// The requests of a run, for rules over many: each differs from the case as the case does from the good one.
+    #[serde(default)]
+    pub(crate) uses: Vec<UseSpec>,
+    /// The requests of the run before, whose state this one knows.
+    pub(crate) earlier: Option<Vec<UseSpec>>,
+    /// Takes the place of the good policy. `{rsa-a spki}` stands for that key's digest.
+    pub(crate) policy: Option<String>,
+    /// Files that the policy names, by their names.
+    #[serde(default)]
+    pub(crate) files: BTreeMap<String, String>,
+    /// A name of an archive.
+    pub(crate) keys: Option<String>,
+    pub(crate) expect: Expect,
+    pub(crate) severity: Option<String>,
+    pub(crate) confidence: Option<String>,
+    pub(crate) reason: Option<String>,
+    pub(crate) actual: Option<String>,
+    pub(crate) expected: Option<String>,
+    pub(crate) verdict: Option<String>,
+    #[serde(default)]
+    pub(crate) evidence: toml::Table,
+    /// How many findings there are, for rules over trails.
+    pub(crate) findings: Option<usize>,
+}
+
+/// How one request of a run differs.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UseSpec {
+    #[serde(default)]
+    pub(crate) token: toml::Table,
+    #[serde(default)]
+    pub(crate) record: toml::Table,
+    /// How the token is spelled, as in `beside`.
+    pub(crate) spelled: Option<String>,
+    /// So many requests; `{n}` in their texts is the number of each.
+    pub(crate) repeat: Option<usize>,
+}
+
+/// What a rule says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Expect {
+    Fires,
+    Quiet,
+    NotEvaluable,
+    Skipped,
+}
+
+/// What the requests of a case differ from: the good one with the differences of the case.
 pub(crate) struct Base {
     name: String,
     token: toml::Table,

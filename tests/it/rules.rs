@@ -2,11 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
-use crate::case_base::Base;
+use crate::case_base::{Base, Case, CaseFile, Expect, UseSpec};
 use crate::case_record::{Beside, RecordSpec};
 use crate::case_trails::{self, CaseUse};
 use crate::mint::{self, CaptureSpec, Good, TokenSpec, good};
-use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,73 +22,6 @@ use tokentrail::rules::{self, RULES, Rule};
 use tokentrail::time::{DAY, HOUR, SECOND, UtcMicros};
 use tokentrail::token::Token;
 use tokentrail::verify::{Verifier, VerifyItem};
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CaseFile {
-    case: Vec<Case>,
-}
-
-/// One case: how it differs from the good one, and what the rule says.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Case {
-    name: String,
-    why: String,
-    /// Dotted names of what is left out: `token.header.kid`, `record.time`, `policy`, `keys`.
-    #[serde(default)]
-    without: Vec<String>,
-    #[serde(default)]
-    token: toml::Table,
-    #[serde(default)]
-    record: toml::Table,
-    /// The requests of a run, for rules over many: each differs from the case as the case does from the good one.
-    #[serde(default)]
-    uses: Vec<UseSpec>,
-    /// The requests of the run before, whose state this one knows.
-    earlier: Option<Vec<UseSpec>>,
-    /// Takes the place of the good policy. `{rsa-a spki}` stands for that key's digest.
-    policy: Option<String>,
-    /// Files that the policy names, by their names.
-    #[serde(default)]
-    files: BTreeMap<String, String>,
-    /// A name of an archive.
-    keys: Option<String>,
-    expect: Expect,
-    severity: Option<String>,
-    confidence: Option<String>,
-    reason: Option<String>,
-    actual: Option<String>,
-    expected: Option<String>,
-    verdict: Option<String>,
-    #[serde(default)]
-    evidence: toml::Table,
-    /// How many findings there are, for rules over trails.
-    findings: Option<usize>,
-}
-
-/// How one request of a run differs.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct UseSpec {
-    #[serde(default)]
-    token: toml::Table,
-    #[serde(default)]
-    record: toml::Table,
-    /// How the token is spelled, as in `beside`.
-    spelled: Option<String>,
-    /// So many requests; `{n}` in their texts is the number of each.
-    repeat: Option<usize>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Expect {
-    Fires,
-    Quiet,
-    NotEvaluable,
-    Skipped,
-}
 
 /// What a rule said about a case.
 pub(crate) struct Said {

@@ -209,7 +209,8 @@ proptest! {
         // The whole may speak of a window or a route of the first night alone.
         let whole = whole.tables.findings;
         let lasting = |finding: &&FindingRow| {
-            in_second(finding) && !["authz-probe", "session-many-ip", "verdict-flap", "tenant-first-seen", "late-first-use", "use-after-denied"].contains(&finding.rule) && !finding.rule.ends_with("-spray") && finding.rule != "forged-burst" && finding.rule != "expired-retry"
+            let of_whole_tokens = ["sig-variant", "token-many-ip", "token-many-ua", "uti-conflict"];
+            in_second(finding) && of_whole_tokens.contains(&finding.rule)
         };
         let found = keys_of(found.tables.findings.iter());
         let missing: Vec<String> =
