@@ -153,6 +153,7 @@ impl Deployment {
         let audited = audit_in(folder.path(), args);
         assert_eq!(audited.exit, 0, "{}", audited.stderr);
         let mut wrong = self.misread(&audited);
+        wrong.extend(leak(&audited, &tokens));
         let mut found = Found::of(&audited);
         for (token, findings) in earlier.iter().flat_map(|earlier| Found::of(earlier).tokens) {
             found.tokens.entry(token).or_default().extend(findings);
@@ -311,6 +312,17 @@ impl Deployment {
         wrong.extend(rejects.iter().map(|reject| format!("a reject: {reject:?}")));
         wrong
     }
+}
+
+/// The file in which a part of a token stands, if there is one.
+fn leak(audited: &Audited, tokens: &[String]) -> Option<String> {
+    let parts: Vec<&str> =
+        tokens.iter().flat_map(|token| token.split('.')).filter(|part| part.len() >= 16).collect();
+    let tables = audited.tables().into_keys().map(|name| (format!("{:?}", audited.rows(&name)), name));
+    let texts = [(audited.run().to_string(), "run.json"), (audited.stderr.clone(), "standard error")];
+    let mut all = tables.chain(texts.map(|(text, name)| (text, name.to_owned())));
+    let found = all.find(|(text, _)| parts.iter().any(|part| text.contains(part)));
+    found.map(|(_, name)| format!("a part of a token stands in {name}"))
 }
 
 /// What an audit found.
