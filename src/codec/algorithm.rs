@@ -40,6 +40,13 @@ impl Algorithm {
         })
     }
 
+    /// True for the name of one of them in the wrong letter case, which RFC 7515 section 4.1.1 makes another name.
+    pub fn is_misspelled(alg: &str) -> bool {
+        let right =
+            if alg.eq_ignore_ascii_case("EdDSA") { "EdDSA".to_owned() } else { alg.to_ascii_uppercase() };
+        right != alg && Self::parse(&right).is_some()
+    }
+
     /// True for the RSA algorithms, whose signatures are as long as the modulus.
     pub fn is_rsa(self) -> bool {
         !matches!(self, Self::Es256 | Self::Es384 | Self::EdDsa)

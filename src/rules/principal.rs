@@ -106,6 +106,11 @@ fn says(value: &Value<'_>, principal: &str) -> bool {
     }
 }
 
+/// True for the spellings of an identity's own id: alone, or with its tenant on either side.
+pub(super) fn is_own(principal: &str, tenant: &str, id: &str) -> bool {
+    same_id(principal, id) || is_compound(principal, tenant, id) || is_compound(principal, id, tenant)
+}
+
 /// True if the principal is two ids joined by one of the separators.
 fn is_compound(principal: &str, first: &str, second: &str) -> bool {
     let (Some(head), Some(tail)) = (principal.get(..first.len()), principal.get(first.len()..)) else {

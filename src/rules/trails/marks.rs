@@ -1,5 +1,6 @@
 //! What is known of a use beside its texts, a bit each.
 
+use crate::codec::algorithm::Algorithm;
 use crate::facts::{Facts, Pairing, same_audience};
 use crate::policy::Preset;
 use crate::time::UtcMicros;
@@ -114,10 +115,12 @@ impl Marks {
 fn is_forged(facts: &Facts<'_>) -> bool {
     match facts.verdict {
         Verdict::Invalid | Verdict::Unsigned => true,
-        // Where the issuer's keys are known, a MAC is none of its signatures.
+        // Where the issuer's keys are known, a MAC is none of its signatures, and no issuer leaves `alg` out or misspells it.
         Verdict::UnsupportedAlg => {
-            let alg = facts.token.header().and_then(|header| header.alg);
-            facts.context.keys.is_some() && alg.is_some_and(|alg| alg.starts_with("HS"))
+            let header = facts.token.header().filter(|_| facts.context.keys.is_some());
+            header.is_some_and(|header| {
+                header.alg.is_none_or(|alg| alg.starts_with("HS") || Algorithm::is_misspelled(alg))
+            })
         }
         _ => false,
     }
