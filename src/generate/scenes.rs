@@ -148,9 +148,9 @@ pub(super) const SCENES: &[Scene] = &[
         "token-many-ip",
         &[ACTOR],
         &[
-            Act { times: 3, rules: &["token-many-ip"], ..ACT },
-            Act { after_s: 70, net: Net::Own(1), rules: &["token-many-ip"], ..ACT },
-            Act { after_s: 95, net: Net::Own(2), rules: &["token-many-ip"], ..ACT },
+            Act { times: 3, rules: &["session-many-ip", "token-many-ip"], ..ACT },
+            Act { after_s: 70, net: Net::Own(1), rules: &["session-many-ip", "token-many-ip"], ..ACT },
+            Act { after_s: 95, net: Net::Own(2), rules: &["session-many-ip", "token-many-ip"], ..ACT },
         ],
     ),
     bad(
