@@ -125,6 +125,13 @@ pub(super) fn write_files(
     Ok(())
 }
 
+/// Writes the logs of the scenes behind the others.
+pub(super) fn write_log(logs: &[(String, String)], log: &mut dyn io::Write) -> Result<(), GenerateError> {
+    let mut texts = logs.iter().map(|(_, text)| text.as_bytes());
+    let written = texts.try_for_each(|text| log.write_all(text)).and_then(|()| log.flush());
+    written.map_err(GenerateError::file(Path::new("the log")))
+}
+
 fn packed(text: &str) -> io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(text.as_bytes())?;
@@ -188,10 +195,10 @@ fn perform(
 ) {
     for turn in 0..act.times {
         let actor = if act.each_actor { act.actor + turn } else { act.actor };
-        let (Some(player), Some(api)) = (players.get(actor), further(world, scene, act.to_other)) else {
+        let (Some(one), Some(api)) = (players.get(actor), further(world, scene, act.to_other)) else {
             continue;
         };
-        let mut spec = player.spec.clone();
+        let mut spec = one.spec.clone();
         spec.api = api;
         spec.client_ip = address(number, act.net);
         spec.user_agent = act.agent;
@@ -200,7 +207,7 @@ fn perform(
         // The other gateway passes on the requests of the first act.
         let id = if act.same_ids { turn } else { 1000 * at + turn };
         let segment = if act.each_path { turn } else { 0 };
-        let text = &player.minted.text;
+        let text = &one.minted.text;
         let padded = format!("{text}==");
         let path = api.path(world.tenant(spec.data_tenant));
         let used = Use {
@@ -219,10 +226,10 @@ fn perform(
         let mut line = String::new();
         line::write(world, &used, &mut line);
         played.lines.entry(act.gateway).or_default().push((at_ms, line));
-        played.named.insert(player.minted.sha256.clone(), scene.name);
+        played.named.insert(one.minted.sha256.clone(), scene.name);
         for rule in act.rules {
             let subject = subject(rule, world, &spec);
-            let key = (*rule, player.minted.sha256.clone(), api.name.clone(), outcome(act.status), subject);
+            let key = (*rule, one.minted.sha256.clone(), api.name.clone(), outcome(act.status), subject);
             *played.expected.entry(key).or_default() += 1;
         }
     }

@@ -148,20 +148,14 @@ fn write(
     let make = |part: u64| corpus.make(part, slice(tokens, part), slice(health, part));
     let one_log = log.is_some();
     let (scenes, played) = behaviour::play(plan, &world, ring)?;
-    let written = match log {
-        Some(log) => {
-            let written = stream(parts, make, log)?;
-            for (_, text) in &scenes {
-                log.write_all(text.as_bytes()).map_err(GenerateError::file(Path::new("the log")))?;
-            }
-            log.flush().map_err(GenerateError::file(Path::new("the log")))?;
-            written
-        }
-        None => {
-            let logs = folder_in(plan, "logs")?;
-            behaviour::write_files(&scenes, plan, &logs)?;
-            store(&logs, parts, make)?
-        }
+    let written = if let Some(log) = log {
+        let written = stream(parts, make, log)?;
+        behaviour::write_log(&scenes, log)?;
+        written
+    } else {
+        let logs = folder_in(plan, "logs")?;
+        behaviour::write_files(&scenes, plan, &logs)?;
+        store(&logs, parts, make)?
     };
     let mut summary = Summary::default();
     let mut expected = if plan.misuse > 0.0 { tampered::expected(&world, ring)? } else { String::new() };

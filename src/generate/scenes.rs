@@ -36,6 +36,7 @@ pub(super) struct Actor {
 
 /// One or several requests.
 #[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "how requests differ, each in a way of its own")]
 pub(super) struct Act {
     /// Which token.
     pub actor: usize,
