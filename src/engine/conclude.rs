@@ -273,13 +273,12 @@ fn network(address: Option<&str>) -> String {
 
 /// Raises findings that turned out to matter more.
 fn raise<'r>(findings: &mut [FindingRow], raises: impl Iterator<Item = &'r Raise>) {
-    type Raised<'r> = (&'r str, Option<Fingerprint>, Option<&'r str>, Option<Outcome>);
-    let raised: BTreeMap<Raised<'_>, Severity> = raises
-        .map(|raise| ((raise.rule, Some(raise.token), raise.api.as_deref(), Some(raise.outcome)), raise.to))
-        .collect();
+    type Place<'r> = (&'r str, Option<Fingerprint>, Option<&'r str>, Option<Outcome>);
+    let place = |raise: &'r Raise| (raise.rule, Some(raise.token), raise.api.as_deref(), Some(raise.outcome));
+    let severities: BTreeMap<Place<'_>, Severity> = raises.map(|raise| (place(raise), raise.to)).collect();
     for finding in findings {
         let place = (finding.rule, finding.token_sha256, finding.api.as_deref(), finding.outcome);
-        if let Some(severity) = raised.get(&place) {
+        if let Some(severity) = severities.get(&place) {
             finding.severity = finding.severity.max(*severity);
         }
     }

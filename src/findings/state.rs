@@ -133,7 +133,7 @@ impl StateRow {
             let column = batch.column_by_name(name).and_then(|column| column.as_list_opt::<i32>());
             let column = column.filter(|column| column.value_type() == DataType::Utf8).ok_or(missing)?;
             let items = |list: Option<ArrayRef>| -> Vec<String> {
-                let texts = list.as_ref().map(|list| list.as_string::<i32>());
+                let texts = list.as_ref().map(AsArray::as_string::<i32>);
                 texts.into_iter().flat_map(|texts| texts.iter().flatten().map(str::to_owned)).collect()
             };
             each(&mut rows, |row| row.lists.get_mut(at), column.iter().map(items));

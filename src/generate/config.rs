@@ -6,6 +6,7 @@ use super::keyring::{KeyRing, Signer};
 use super::line::NGINX_TEMPLATE;
 use super::part::GATEWAYS;
 use super::plan::{GenerateError, LogFormat, Plan, Summary};
+use super::scenes::EGRESS;
 use super::world::{Api, DAY, STRETCH, Style, TRAFFIC_START, Tenant, World};
 use std::fmt::Write;
 
@@ -33,6 +34,7 @@ pub(super) fn policy(world: &World, ring: &KeyRing) -> Result<String, GenerateEr
         instant(until),
         world.custom_app
     );
+    let _ = write!(text, "\n[networks]\negress = [\"{EGRESS}\"]\n");
     text.push_str("\n[watch]\nfiles = [\"watch.jsonl\"]\nrevocations = [\"revoked.csv\"]\n");
     for gateway in 1..=GATEWAYS {
         let _ = write!(

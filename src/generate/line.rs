@@ -60,15 +60,35 @@ pub(super) struct Use<'u> {
     pub token: Option<(&'u Spec<'u>, &'u str)>,
     /// Without a token: whether it is no health check but asks for what needs one.
     pub bare: bool,
+    /// What a scene decides about the request.
+    pub fixed: Option<Fixed>,
+}
+
+/// What a scene decides about a request.
+pub(super) struct Fixed {
+    /// Status.
+    pub status: u64,
+    /// Request id.
+    pub id: String,
+    /// Path.
+    pub url: String,
+    /// What the application authorised on, if it is not what it should be.
+    pub principal: Option<String>,
 }
 
 /// Appends the line of a request.
 pub(super) fn write(world: &World, used: &Use<'_>, out: &mut String) {
     let mut dice = Dice::new(world.seed, "request", used.number);
-    let request = match used.token {
+    let mut request = match used.token {
         Some((spec, text)) => of_token(world, used, spec, text, &mut dice),
         None => without_token(world, used, &mut dice),
     };
+    if let Some(Fixed { status, id, url, principal }) = &used.fixed {
+        (request.status, request.id, request.url) = (*status, id.clone(), url.clone());
+        if let Some(principal) = principal {
+            request.principal.clone_from(principal);
+        }
+    }
     // Writing to a string cannot fail.
     let _ = match world.format {
         LogFormat::EdgeJson => edge_json(&request, out),

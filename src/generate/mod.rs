@@ -7,6 +7,7 @@
 mod archive;
 mod authorized;
 mod bank;
+mod behaviour;
 mod certificate;
 mod config;
 mod corner;
@@ -20,6 +21,7 @@ mod mint;
 mod part;
 mod plan;
 mod plant;
+mod scenes;
 mod spec;
 mod tampered;
 #[cfg(test)]
@@ -71,9 +73,7 @@ pub fn generate_into(plan: &Plan, log: &mut dyn Write) -> Result<Summary, Genera
 
 fn run(plan: &Plan, log: Option<&mut dyn Write>) -> Result<Summary, GenerateError> {
     check(plan)?;
-    let health = plan.lines / LINES_PER_HEALTH_CHECK;
-    let uses = plan.lines - health;
-    let tokens = uses.div_ceil(u64::from(plan.reuse)).max(1);
+    let [tokens, uses, health] = budget(plan);
     let (bank, ring) = match &plan.token_bank {
         Some(path) => {
             let (bank, ring) = Bank::open(plan, path, tokens)?;
@@ -84,6 +84,13 @@ fn run(plan: &Plan, log: Option<&mut dyn Write>) -> Result<Summary, GenerateErro
     let summary = write(plan, &ring, bank.as_ref(), [tokens, uses, health], log)?;
     bank.map_or(Ok(()), Bank::finish)?;
     Ok(summary)
+}
+
+/// Tokens and their uses, and requests without a token; the rest of the lines are those of the scenes.
+fn budget(plan: &Plan) -> [u64; 3] {
+    let health = plan.lines / LINES_PER_HEALTH_CHECK;
+    let uses = plan.lines - health - behaviour::lines(plan);
+    [uses.div_ceil(u64::from(plan.reuse)).max(1), uses, health]
 }
 
 fn check(plan: &Plan) -> Result<(), GenerateError> {
@@ -140,13 +147,19 @@ fn write(
         |whole: u64, part: u64| -> Range<u64> { share(whole, part, parts)..share(whole, part + 1, parts) };
     let make = |part: u64| corpus.make(part, slice(tokens, part), slice(health, part));
     let one_log = log.is_some();
-    let written = match log {
-        Some(log) => stream(parts, make, log)?,
-        None => store(&folder_in(plan, "logs")?, parts, make)?,
+    let (scenes, played) = behaviour::play(plan, &world, ring)?;
+    let written = if let Some(log) = log {
+        let written = stream(parts, make, log)?;
+        behaviour::write_log(&scenes, log)?;
+        written
+    } else {
+        let logs = folder_in(plan, "logs")?;
+        behaviour::write_files(&scenes, plan, &logs)?;
+        store(&logs, parts, make)?
     };
     let mut summary = Summary::default();
     let mut expected = if plan.misuse > 0.0 { tampered::expected(&world, ring)? } else { String::new() };
-    for part in written {
+    for part in written.into_iter().chain([played]) {
         summary = add(summary, part.summary);
         expected.push_str(&part.expected);
     }

@@ -242,6 +242,7 @@ impl Made<'_> {
                 gateway: &gateway,
                 token: token.map(|token| (&token.spec, token.minted.text.as_str())),
                 bare: self.corpus.is_bare(request),
+                fixed: None,
             };
             line::write(self.corpus.world, &used, &mut text);
             if text.len() >= BUFFER_BYTES {

@@ -25,6 +25,7 @@ const USER_AGENTS: [&str; 8] = [
 ];
 
 /// A token with the circumstances of its use.
+#[derive(Clone)]
 pub(super) struct Spec<'w> {
     /// Number of the token in the corpus.
     pub index: u64,

@@ -23,8 +23,10 @@ pub(in crate::engine) type Judged = (usize, Conclusion);
 /// What the tokens of a group have in common.
 #[derive(Hash)]
 enum Key<'k> {
-    /// A tenant, an id, and for a `sub` its audience.
-    Texts(Option<&'k str>, &'k str, Option<Option<&'k str>>),
+    /// A tenant and an id in it.
+    Id(Option<&'k str>, &'k str),
+    /// A tenant, a `sub` and the audience that it is for.
+    Subject(Option<&'k str>, &'k str, Option<&'k str>),
     /// Nothing.
     Token(Fingerprint),
 }
@@ -112,22 +114,20 @@ impl TrailStore<'_> {
         let believed = self.believes(summary.verdict);
         let tenant = text(texts.tid);
         match kind {
-            By::Session => Some(Key::Texts(tenant, text(texts.sid).filter(|_| believed)?, None)),
+            By::Session => Some(Key::Id(tenant, text(texts.sid).filter(|_| believed)?)),
             By::Identity if believed => match (text(texts.oid), text(texts.sub)) {
-                (Some(oid), _) => Some(Key::Texts(tenant, oid, None)),
-                (None, Some(sub)) => Some(Key::Texts(tenant, sub, Some(text(texts.aud)))),
+                (Some(oid), _) => Some(Key::Id(tenant, oid)),
+                (None, Some(sub)) => Some(Key::Subject(tenant, sub, text(texts.aud))),
                 (None, None) => None,
             },
-            By::Uti => Some(Key::Texts(None, text(texts.uti)?, None)),
+            By::Uti => Some(Key::Id(None, text(texts.uti)?)),
             By::Actor if self.is_denied(number) => match text(texts.client_id) {
-                Some(client) if believed && is_app(summary, known.names) => {
-                    Some(Key::Texts(tenant, client, None))
-                }
+                Some(client) if believed && is_app(summary, known.names) => Some(Key::Id(tenant, client)),
                 _ => Some(Key::Token(summary.fingerprint)),
             },
             By::Tenant if believed => {
                 let tenant = tenant.filter(|tenant| !earlier.is_some_and(|earlier| earlier.knows(tenant)))?;
-                Some(Key::Texts(None, tenant, None))
+                Some(Key::Id(None, tenant))
             }
             _ => None,
         }

@@ -168,25 +168,20 @@ fn add_route(routes: &mut Vec<(u32, Span)>, (hash, span): (u32, Span), probes: b
     if known == 0 {
         let most = if probes { PROBED_MAX } else { ROUTES_MAX };
         // Probed routes may have several spans.
-        if from >= most && distinct(routes.get(..from).unwrap_or_default()) >= most {
+        if from >= most && (!probes || distinct(routes.get(..from).unwrap_or_default()) >= most) {
             return;
         }
         routes.insert(from, (hash, span));
         if routes.len() > most {
             drop_greatest(routes, most);
         }
-        return;
-    }
-    let apart = if probes { APART } else { i64::MAX };
-    let mut spans: Vec<Span> = routes.iter().skip(from).take(known).map(|route| route.1).collect();
-    if let [only] = spans.as_mut_slice()
-        && !probes
-    {
+    } else if probes {
+        let mut spans: Vec<Span> = routes.iter().skip(from).take(known).map(|route| route.1).collect();
+        add_span(&mut spans, span, APART);
+        routes.splice(from..from + known, spans.into_iter().map(|span| (hash, span)));
+    } else if let Some((_, only)) = routes.get_mut(from) {
         *only = (only.0.min(span.0), only.1.max(span.1));
-    } else {
-        add_span(&mut spans, span, apart);
     }
-    routes.splice(from..from + known, spans.into_iter().map(|span| (hash, span)));
 }
 
 fn distinct(routes: &[(u32, Span)]) -> usize {

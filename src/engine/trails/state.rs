@@ -230,12 +230,13 @@ impl Earlier {
         let [iat, exp, marks, spelling, count, line, offset] = numbers;
         let names = &mut self.names;
         let mut name = |text: &Option<String>| text.as_deref().map(|text| names.id(text));
-        let [signed, verdict, iss, aud, tid, oid, sub, client_id, uti, sid, kid, kind, place @ ..] = &texts;
+        let [signed, verdict, iss, aud, tid, oid, sub, client_id, uti, sid, kid, token_kind, place @ ..] =
+            &texts;
         let [gateway, api, outcome, network, prefix, agent, host, principal, source] = place;
-        let verdict = parsed(verdict, "signature", |text| {
+        let verdict = parsed(verdict.as_deref(), "signature", |text| {
             Verdict::ALL.into_iter().find(|verdict| verdict.name() == text)
         })?;
-        let outcome = parsed(outcome, "outcome", |text| {
+        let outcome = parsed(outcome.as_deref(), "outcome", |text| {
             Outcome::ALL.into_iter().find(|outcome| outcome.name() == text)
         })?;
         let prefix =
@@ -259,9 +260,9 @@ impl Earlier {
         let ids = pairs(&ids, "request_ids")?;
         let routes = triples(&routes)?;
         let texts = [iss, aud, tid, oid, sub, client_id, uti, sid, kid].map(&mut name);
-        let kind = name(kind);
+        let derived = name(token_kind).map(|kind| (kind, kind));
         let number = self.tokens.number(token).unwrap_or_else(|| {
-            self.tokens.push(TokenSummary::restored(token, texts, kind.zip(kind), [iat, exp], verdict))
+            self.tokens.push(TokenSummary::restored(token, texts, derived, [iat, exp], verdict))
         });
         if let Some(summary) = self.tokens.get_mut(number) {
             summary.seen.add(first.time());
@@ -277,11 +278,11 @@ impl Earlier {
 }
 
 fn parsed<T>(
-    text: &Option<String>,
+    text: Option<&str>,
     column: &'static str,
     parse: impl Fn(&str) -> Option<T>,
 ) -> Result<T, StateError> {
-    text.as_deref().and_then(parse).ok_or(StateError { column })
+    text.and_then(parse).ok_or(StateError { column })
 }
 
 /// Texts such as `7/9`.

@@ -64,12 +64,11 @@ impl<'e> TrailStore<'e> {
     pub(super) fn known(&self, number: u32) -> impl Iterator<Item = (Known<'e>, TokenNumber)> {
         let present = (number < self.present_count()).then_some((self.present, TokenNumber(number)));
         let past = self.past.and_then(|past| {
-            let number = match present {
-                Some((present, number)) => past.tokens.number(present.tokens.get(number)?.fingerprint),
-                None => {
-                    let at = number.checked_sub(self.present_count())?;
-                    self.past_only.get(usize::try_from(at).ok()?).copied()
-                }
+            let number = if let Some((present, number)) = present {
+                past.tokens.number(present.tokens.get(number)?.fingerprint)
+            } else {
+                let at = number.checked_sub(self.present_count())?;
+                self.past_only.get(usize::try_from(at).ok()?).copied()
             };
             Some((past, number?))
         });

@@ -2,7 +2,7 @@
 
 use crate::rules::kit::{Evidence, Reason, Rule, rule};
 use crate::rules::run::Conclusion;
-use crate::rules::trails::{By, Crowd, Group, Spot, TrailRule, listed};
+use crate::rules::trails::{By, Crowd, Group, Spot, Step, TrailRule, listed};
 use std::collections::BTreeSet;
 
 rule! {
@@ -40,7 +40,7 @@ fn check(rule: &Rule, group: &Group<'_>, conclusion: &mut Conclusion) {
     }
     let steps = trails.iter().flat_map(|trail| trail.own_steps());
     let spots: BTreeSet<Spot<'_>> =
-        steps.filter(|step| step.falls_into(&stretches)).filter_map(|step| step.spot()).collect();
+        steps.filter(|step| step.falls_into(&stretches)).filter_map(Step::spot).collect();
     let evidence = Evidence::new("One session was used from several networks at the same time.")
         .expected(format!("fewer than {least} networks at the same time"))
         .actual(format!("{most} networks"))

@@ -2,7 +2,7 @@
 
 use crate::rules::kit::{Cells, Evidence, Reason, Rule, rule};
 use crate::rules::run::Conclusion;
-use crate::rules::trails::{By, Group, Spot, TrailRule, is_browser, listed};
+use crate::rules::trails::{By, Group, Spot, Step, TrailRule, is_browser, listed};
 use std::collections::BTreeSet;
 
 rule! {
@@ -34,7 +34,7 @@ fn check(rule: &Rule, group: &Group<'_>, conclusion: &mut Conclusion) {
             .expected(format!("fewer than {} user agents", group.behaviour.token_many_ua_families))
             .actual(format!("{count} user agents"))
             .fact("user_agents", listed(&families));
-        let spots: BTreeSet<Option<Spot<'_>>> = trail.own_steps().map(|step| step.spot()).collect();
+        let spots: BTreeSet<Option<Spot<'_>>> = trail.own_steps().map(Step::spot).collect();
         let browsers = families.iter().filter(|family| is_browser(family)).count();
         if spots.len() == 1 && !spots.contains(&None) && browsers == 1 {
             evidence =

@@ -23,8 +23,9 @@ impl Prefix {
                 Self::V4([a, b, c])
             }
             IpAddr::V6(v6) => {
-                let [a, b, c, d, e, f, g, ..] = v6.octets();
-                Self::V6([a, b, c, d, e, f, g])
+                let mut prefix = [0; 7];
+                prefix.iter_mut().zip(v6.octets()).for_each(|(byte, octet)| *byte = octet);
+                Self::V6(prefix)
             }
         }
     }

@@ -106,16 +106,16 @@ fn crowded<K: Ord + Clone>(uses: &[(K, Class, Span)], window: i64, least: u64) -
             Class::Left => 1,
             Class::Right => 2,
         };
+        let Some(count) = counts.get_mut(place) else { continue };
         let spans = active.entry(thing).or_default();
-        let count = counts.get_mut(place);
         if begins {
             *spans += 1;
-            count.filter(|_| *spans == 1).into_iter().for_each(|count| *count += 1);
+            *count += u64::from(*spans == 1);
         } else {
             *spans -= 1;
             if *spans == 0 {
                 active.remove(thing);
-                count.into_iter().for_each(|count| *count -= 1);
+                *count -= 1;
             }
         }
         let [single, left, right] = counts;
@@ -148,7 +148,9 @@ mod tests {
 
     fn spans_of(times: &[i64], apart: i64) -> Vec<Span> {
         let mut spans = Vec::new();
-        times.iter().for_each(|time| add_span(&mut spans, (*time, *time), apart));
+        for time in times {
+            add_span(&mut spans, (*time, *time), apart);
+        }
         spans
     }
 
@@ -191,7 +193,9 @@ mod tests {
             let whole = spans_of(&sorted, 7);
             let (a, b) = times.split_at(cut.min(times.len()));
             let mut merged = spans_of(a, 7);
-            spans_of(b, 7).into_iter().for_each(|span| add_span(&mut merged, span, 7));
+            for span in spans_of(b, 7) {
+                add_span(&mut merged, span, 7);
+            }
             prop_assert_eq!(&merged, &whole);
             prop_assert_eq!(spans_of(&times, 7), whole);
         }
@@ -205,11 +209,14 @@ mod tests {
                 add_span(by_thing.entry(*thing).or_default(), (*time, *time), window);
             }
             let mut crowd = Crowd::default();
-            by_thing.iter().for_each(|(thing, spans)| crowd.add(thing, Class::Single, spans));
+            for (thing, spans) in &by_thing {
+                crowd.add(thing, Class::Single, spans);
+            }
             let (most, stretches) = crowd.within(window, least);
             let distinct = |end: i64| -> u64 {
                 let inside = uses.iter().filter(|(_, time)| *time > end - window && *time <= end);
-                inside.map(|(thing, _)| *thing).collect::<std::collections::BTreeSet<u8>>().len() as u64
+                let things: std::collections::BTreeSet<u8> = inside.map(|(thing, _)| *thing).collect();
+                u64::try_from(things.len()).unwrap()
             };
             prop_assert_eq!(most, (0..140).map(distinct).max().unwrap());
             for (_, time) in &uses {
