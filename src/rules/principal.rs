@@ -200,3 +200,26 @@ fn is_mail_like(text: &str) -> bool {
             && !text.contains(char::is_whitespace)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A value as rules.md 1.4 writes it down for comparison.
+    fn normal(text: &str) -> String {
+        let text = text.trim();
+        if is_mail_like(text) { folded(text).collect() } else { entra::normal_guid(text).into_owned() }
+    }
+
+    proptest! {
+        /// Comparing without writing anything down says the same.
+        #[test]
+        fn values_are_the_same_if_their_normal_forms_are(
+            a in "[ ]?[aA\u{e9}\u{c9}][e\u{301}]{0,2}(@[xX][.]y)?[ ]?|[aA]{8}-1111-2222-3333-[aA]{12}",
+            b in "[ ]?[aA\u{e9}\u{c9}][e\u{301}]{0,2}(@[xX][.]y)?[ ]?|[aA]{8}-1111-2222-3333-[aA]{12}",
+        ) {
+            prop_assert_eq!(same_value(&a, &b), normal(&a) == normal(&b));
+        }
+    }
+}

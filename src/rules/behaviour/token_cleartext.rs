@@ -37,6 +37,9 @@ struct TokenCleartext;
 struct Cleartext {
     /// By source, because what a logger writes of TLS depends on where it stands.
     sources: BTreeMap<String, Source>,
+    /// The source that is being read, with its uses that are not counted above yet: nearly all requests come over TLS, one
+    /// source after the other.
+    current: (String, u64),
     /// Uses of which the log does not tell.
     without_scheme: u64,
     /// `token-cleartext-notice-percent`, from the policy that every request has in common.
@@ -94,14 +97,17 @@ impl RunRule for TokenCleartext {
         let saved: Option<Saved> = serde_json::from_slice(saved).ok();
         let saved =
             saved.filter(|saved| saved.version == VERSION).ok_or(RestoreError { rule: "token-cleartext" })?;
-        let source = |(name, uses, findings): SavedSource| {
-            (name, Source { uses, in_clear: findings.into_iter().collect() })
-        };
-        Ok(Box::new(Cleartext {
-            sources: saved.sources.into_iter().map(source).collect(),
+        let mut state = Cleartext {
             without_scheme: saved.without_scheme,
             percent: saved.percent,
-        }))
+            ..Cleartext::default()
+        };
+        for (name, uses, findings) in saved.sources {
+            let source = state.sources.entry(name).or_default();
+            source.uses += uses;
+            source.in_clear.extend(findings);
+        }
+        Ok(Box::new(state))
     }
 }
 
@@ -119,12 +125,12 @@ impl RunState for Cleartext {
             self.percent = policy.map(|policy| policy.behaviour().token_cleartext_notice_percent);
         }
         let name = facts.position.source.unwrap_or_default();
-        let source = match self.sources.get_mut(name) {
-            Some(source) => source,
-            None => self.sources.entry(name.to_owned()).or_default(),
-        };
-        source.uses += 1;
+        if self.current.0 != name {
+            self.turn_to(name);
+        }
+        self.current.1 += 1;
         if in_clear {
+            let source = self.sources.entry(name.to_owned()).or_default();
             let key = Key {
                 token: facts.token.token.fingerprint.0,
                 gateway: facts.gateway.map(str::to_owned),
@@ -136,7 +142,8 @@ impl RunState for Cleartext {
     }
 
     fn merge(&mut self, other: Box<dyn RunState>) {
-        let Ok(other) = other.into_any().downcast::<Self>() else { return };
+        let Ok(mut other) = other.into_any().downcast::<Self>() else { return };
+        other.turn_to("");
         self.without_scheme += other.without_scheme;
         self.percent = self.percent.or(other.percent);
         for (name, theirs) in other.sources {
@@ -153,16 +160,15 @@ impl RunState for Cleartext {
             |findings: &Findings| findings.iter().map(|(key, uses)| (key.clone(), uses.clone())).collect();
         let source =
             |(name, source): (&String, &Source)| (name.clone(), source.uses, pairs(&source.in_clear));
-        let saved = Saved {
-            version: VERSION,
-            sources: self.sources.iter().map(source).collect(),
-            without_scheme: self.without_scheme,
-            percent: self.percent,
-        };
+        let mut sources: Vec<SavedSource> = self.sources.iter().map(source).collect();
+        sources.push((self.current.0.clone(), self.current.1, Vec::new()));
+        let saved =
+            Saved { version: VERSION, sources, without_scheme: self.without_scheme, percent: self.percent };
         serde_json::to_vec(&saved).unwrap_or_default()
     }
 
-    fn conclude(self: Box<Self>) -> Conclusion {
+    fn conclude(mut self: Box<Self>) -> Conclusion {
+        self.turn_to("");
         let percent = self.percent.unwrap_or(Behaviour::default().token_cleartext_notice_percent);
         let mut conclusion = Conclusion::default();
         let mut findings = Findings::new();
@@ -186,6 +192,16 @@ impl RunState for Cleartext {
 
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
         self
+    }
+}
+
+impl Cleartext {
+    /// Counts what was read of the current source, and begins with another.
+    fn turn_to(&mut self, name: &str) {
+        let (source, uses) = std::mem::replace(&mut self.current, (name.to_owned(), 0));
+        if uses > 0 {
+            self.sources.entry(source).or_default().uses += uses;
+        }
     }
 }
 
