@@ -78,6 +78,11 @@ without = ["tid", "header.typ", "request.principal"]
 expect = ["tid-missing"]
 
 [[test]]
+name = "no token in a URL"
+request = { host = "orders.contoso.example", path = "/v1/orders", token-place = "query:access_token" }
+expect = ["token-in-query"]
+
+[[test]]
 name = "elsewhere is nothing known"
 request = { host = "elsewhere.contoso.example" }
 api = "none"
@@ -181,7 +186,7 @@ expect = ["wrong-aud"]
 [[test]]
 name = "blind"
 request = { host = "elsewhere.contoso.example" }
-expect = ["wrong-aud", "sig-invalid"]
+expect = ["wrong-aud", "sig-invalid", "token-many-ip"]
 
 [[test]]
 name = "fine"
@@ -200,6 +205,7 @@ expect = "quiet"
         "expected wrong-aud, nothing fired (api orders)",
         "expected wrong-aud, it could not look: no-api (api none)",
         "expected sig-invalid, it needs keys (api none)",
+        "expected token-many-ip, it needs many requests (api none)",
         "ok    tests.toml:20:8  fine",
         "4 tests, 3 failed",
     ] {

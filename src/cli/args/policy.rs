@@ -31,7 +31,8 @@ by name (an array or a table too; a TOML date-time becomes seconds), `header = {
 `without = [\"scp\", \"header.kid\", \"request.time\"]` leaves things out.
 
 Of the request may be stated: gateway, host, method, path, query, route, scheme, status, location,
-time, client-ip, user-agent, request-id, principal, data-tenant. Without them it is a GET over https
+time, client-ip, user-agent, request-id, principal, data-tenant, token-place (`query:access_token`;
+else header:authorization). Without them it is a GET over https
 at 2026-01-15T12:00:00Z from 192.0.2.10 that was answered with 200, by tid:oid where the API
 authorizes on a principal.
 
