@@ -56,6 +56,9 @@ pub struct Lists {
     pub foreign: Values,
     /// Clients.
     pub clients: Values,
+    /// Those among them that are live by all their accepted requests, at whatever API: an application that is known
+    /// everywhere else is no stranger here.
+    pub known_clients: BTreeSet<String>,
     /// Scopes.
     pub scopes: Values,
     /// Roles.
@@ -193,6 +196,15 @@ pub fn draft(places: BTreeMap<Place, Group>, taken: &BTreeSet<String>) -> Draft 
     name(&mut draft.apis, taken);
     for lists in draft.apis.iter().map(|api| &api.lists).chain(draft.known.values()) {
         merge_values(&mut draft.tenants, &lists.tenants);
+    }
+    let mut clients = Values::new();
+    for lists in draft.apis.iter().map(|api| &api.lists).chain(draft.known.values()) {
+        merge_values(&mut clients, &lists.clients);
+    }
+    for lists in draft.apis.iter_mut().map(|api| &mut api.lists).chain(draft.known.values_mut()) {
+        let known = |client: &&String| clients.get(*client).is_some_and(Seen::is_live);
+        let accepted = lists.clients.iter().filter(|(_, seen)| seen.accepted > 0);
+        lists.known_clients = accepted.map(|(client, _)| client).filter(known).cloned().collect();
     }
     for leaf in leaves.iter().filter(|leaf| leaf.seen.is_live()) {
         for audience in leaf.audiences.values().filter(|audience| audience.seen.is_live()) {

@@ -4,7 +4,6 @@ use super::draft::{Api, CLIENTS_MAX, Draft, Lists, Open, Values};
 use super::observe::Seen;
 use crate::entra::PERSONAL_TENANT;
 use crate::sink::{counted, visible};
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// Review lines of one kind.
@@ -50,8 +49,8 @@ pub fn policy(draft: &Draft, head: &[String]) -> String {
 /// What tokens show of how they are signed, where it is not what a policy takes for granted.
 fn validation(draft: &Draft, out: &mut String) {
     let mut text = String::new();
-    let algorithms: BTreeSet<&str> = draft.algorithms.keys().map(String::as_str).collect();
-    if !algorithms.is_subset(&BTreeSet::from(["RS256"])) {
+    let live = draft.algorithms.iter().filter(|(_, seen)| seen.is_live());
+    if live.into_iter().any(|(algorithm, _)| algorithm != "RS256") {
         list("algorithms", &draft.algorithms, &mut text);
     }
     list("issuers", &draft.issuers, &mut text);
@@ -86,11 +85,12 @@ pub fn entry(api: &Api) -> String {
 fn settings(lists: &Lists, out: &mut String) {
     list("audiences", &lists.audiences, out);
     review("audiences", lists.foreign.iter(), "mostly used elsewhere", out);
-    let live = lists.clients.values().filter(|seen| seen.is_live()).count();
-    if live > CLIENTS_MAX {
-        let _ = writeln!(out, "# review: clients: {live} of them; any may call it as long as none is listed");
+    let clients = lists.known_clients.len();
+    if clients > CLIENTS_MAX {
+        let _ =
+            writeln!(out, "# review: clients: {clients} of them; any may call it as long as none is listed");
     } else {
-        list("clients", &lists.clients, out);
+        list_by("clients", &lists.clients, |client, _| lists.known_clients.contains(client), out);
     }
     list("scopes", &lists.scopes, out);
     list("roles", &lists.roles, out);
@@ -105,15 +105,19 @@ fn settings(lists: &Lists, out: &mut String) {
 
 /// A list of live values, one a line, and what else was seen as review lines. Without a live value there is no list.
 fn list(key: &str, values: &Values, out: &mut String) {
-    let live = || values.iter().filter(|(_, seen)| seen.is_live());
-    if live().next().is_some() {
+    list_by(key, values, |_, seen| seen.is_live(), out);
+}
+
+fn list_by(key: &str, values: &Values, is_live: impl Fn(&str, &Seen) -> bool, out: &mut String) {
+    let (live, rest): (Vec<_>, Vec<_>) = values.iter().partition(|(text, seen)| is_live(text, seen));
+    if !live.is_empty() {
         let _ = writeln!(out, "{key} = [");
-        for (text, seen) in live() {
+        for (text, seen) in live {
             let _ = writeln!(out, "    {}, # {}", quoted(text), seen.told());
         }
         out.push_str("]\n");
     }
-    review(key, values.iter().filter(|(_, seen)| !seen.is_live()), "", out);
+    review(key, rest.into_iter(), "", out);
 }
 
 /// Values that somebody has to look at.

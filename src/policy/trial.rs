@@ -80,6 +80,8 @@ pub(super) struct RequestTable {
     principal: Option<String>,
     /// Tenant of the data, as logged.
     data_tenant: Option<String>,
+    /// Where the token stood, such as `query:access_token`; `header:authorization` if it is not stated.
+    token_place: Option<String>,
 }
 
 /// A file of tests.
@@ -134,6 +136,7 @@ pub struct TrialRequest {
     pub request_id: Option<String>,
     pub principal: Option<String>,
     pub data_tenant: Option<String>,
+    pub token_place: Option<String>,
 }
 
 /// `token` of a test.
@@ -244,6 +247,7 @@ fn request(file: &TextFile, table: &RequestTable) -> Result<TrialRequest, Policy
         request_id: table.request_id,
         principal: table.principal,
         data_tenant: table.data_tenant,
+        token_place: table.token_place,
     })
 }
 

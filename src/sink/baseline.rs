@@ -30,6 +30,7 @@ struct Baseline {
     path: PathBuf,
     started_at: UtcMicros,
     result_digest: String,
+    completeness: String,
     problems: HashSet<String>,
 }
 
@@ -102,6 +103,7 @@ impl Baselines {
             path: Text::from(result.path.display().to_string()),
             started_at: result.started_at,
             result_digest: Text::from(&result.result_digest),
+            completeness: Text::from(&result.completeness),
             problems: u64::try_from(result.problems.len()).unwrap_or(u64::MAX),
         };
         self.results.iter().map(report).collect()
@@ -144,6 +146,7 @@ impl Baseline {
             path: path.to_owned(),
             started_at: UtcMicros(started.as_microsecond()),
             result_digest: result.text("/result_digest")?.to_owned(),
+            completeness: result.text("/completeness/status")?.to_owned(),
             problems: problems(&result)?,
         })
     }

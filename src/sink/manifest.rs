@@ -2,7 +2,7 @@
 //!
 //! Members, in this order: `schema_version`; `tool` (`name`, `version`, `commit`); `arguments` (secrets removed);
 //! `started_at`, `ended_at` (RFC 3339, UTC); `exit_code`; `completeness` (`status`: `complete` or `partial`; `sentence`); `result_digest` (see [`crate::sink::digest`]); `policy`, `keys`, `formats`, `watch` (files with their
-//! `sha256`); `baselines` (null without `--baseline`; oldest first: `path`, `started_at`, `result_digest`, `problems`); `filters`; `counts` (all inputs together); `inputs`; `gateways`; `rules` (`run`, `skipped`: rule to missing
+//! `sha256`); `baselines` (null without `--baseline`; oldest first: `path`, `started_at`, `result_digest`, `completeness`, `problems`); `filters`; `counts` (all inputs together); `inputs`; `gateways`; `rules` (`run`, `skipped`: rule to missing
 //! input, `not_evaluable`: rule to reason to records); `verdicts` (`uses`, `tokens`: verdict to number);
 //! `distinct_tokens`; `findings`, `problems` (rule to severity to number); `systemic` (`rule`, `api`, `tokens`, `of_tokens`,
 //! `identities`: rules that fire on a fifth of an API's tokens or more); `uncovered`; `uncovered_places` (`host`, `path`,

@@ -16,6 +16,8 @@ pub struct BaselineReport {
     pub started_at: UtcMicros,
     /// Its digest.
     pub result_digest: Text,
+    /// `complete` or `partial`; what a partial one lacks counts as new.
+    pub completeness: Text,
     /// Its problems.
     pub problems: u64,
 }

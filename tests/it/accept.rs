@@ -227,14 +227,15 @@ fn a_blackened_value_is_no_exception() {
 #[test]
 fn exceptions_do_not_depend_on_how_the_log_is_cut() {
     let corpus = corpus(LogFormat::EdgeJson);
-    let text = fs::read_to_string(corpus.path("policy.toml")).unwrap();
+    let place = corpus.path("policy.toml");
+    let text = fs::read_to_string(&place).unwrap();
     let tables = String::from(
         "[[accept]]\nrule = \"wrong-aud\"\nreason = \"b\"\nexpires = \"2026-11-03T12:00:00Z\"\ngateway = \"edge-01\"\n\
          [[accept]]\nrule = \"wrong-aud\"\nreason = \"a\"\nexpires = \"2026-11-03\"\ngateway = \"edge-01\"\n\
          [[accept]]\nrule = \"token-often\"\nreason = \"c\"\ngateway = \"edge-01\"\n",
     );
     let engine = || {
-        let policy = Policy::load_text(&corpus.path("policy.toml"), &format!("{text}\n{tables}")).unwrap();
+        let policy = Policy::load_text(&place, &format!("{text}\n{tables}")).unwrap();
         corpus.engine_under(policy, &[&TOKEN_OFTEN], false)
     };
     let (logs, format) = (corpus.logs(), corpus.format());

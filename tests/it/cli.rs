@@ -446,8 +446,15 @@ fn policies_are_checked_and_explained() {
 #[test]
 fn help_fits_and_tells_the_exit_codes() {
     let folder = Folder::new();
-    for args in [&["-h"][..], &["audit", "-h"], &["--help"], &["audit", "--help"], &["keys", "add", "--help"]]
-    {
+    for args in [
+        &["-h"][..],
+        &["audit", "-h"],
+        &["--help"],
+        &["audit", "--help"],
+        &["keys", "add", "--help"],
+        &["policy", "test", "--help"],
+        &["policy", "init", "--help"],
+    ] {
         let output = folder.run(args);
         assert_eq!(code(&output), 0);
         let text = stdout(&output);

@@ -78,6 +78,11 @@ without = ["tid", "header.typ", "request.principal"]
 expect = ["tid-missing"]
 
 [[test]]
+name = "no token in a URL"
+request = { host = "orders.contoso.example", path = "/v1/orders", token-place = "query:access_token" }
+expect = ["token-in-query"]
+
+[[test]]
 name = "elsewhere is nothing known"
 request = { host = "elsewhere.contoso.example" }
 api = "none"
@@ -118,6 +123,47 @@ fn a_policy_is_tested_with_the_real_rules() {
 }
 
 #[test]
+fn a_good_token_is_good_whatever_an_api_states() {
+    let folder = tempfile::tempdir().unwrap();
+    let head = "version = 1\n[tenancy]\nallowed = [\"72f988bf-86f1-41af-91ab-2d7cd011db47\", \"0f8fad5b-d9cb-469f-a165-70867728950e\"]\n";
+    let test = "[[test]]\nname = \"good\"\nrequest = { host = \"a.contoso.example\", path = \"/v1\" }\napi = \"a\"\nexpect = \"quiet\"\n";
+    for (api, further) in [
+        ("audiences = [\"api://a\", \"6e74172b-be56-4843-9ff4-e66a39bb12e3\"]", ""),
+        ("audiences = [\"api://a\"]\nscopes = [\"A.Read\"]\ndefined-scopes = [\"A.Read\", \"A.Write\"]", ""),
+        ("kinds = [\"app\"]\nroles = [\"A.Read.All\"]\nclient-auth = \"certificate\"", ""),
+        ("roles = [\"A.Read.All\"]\ndefined-roles = [\"A.Read.All\"]", ""),
+        (
+            "kinds = [\"delegated\"]\nmfa = true\nauth-context = [\"c1\"]\nmax-auth-age = \"1h\"\ngroups = [\"g\"]",
+            "",
+        ),
+        (
+            "tenants = [\"0f8fad5b-d9cb-469f-a165-70867728950e\"]\nclients = [\"6e74172b-be56-4843-9ff4-e66a39bb12e3\"]",
+            "",
+        ),
+        ("authorizes-on = \"principal\"\nmulti-tenant = true", ""),
+        ("issuer-kinds = [\"ciam\"]", ""),
+        ("issuer-kinds = [\"b2c\"]", ""),
+        (
+            "guests = false\nclient-auth = \"secret\"",
+            "[validation]\npreset = \"strict\"\nlifetimes = [\"2h\"]\nmax-lifetime = \"3h\"\nclouds = [\"us-government\"]\nalgorithms = [\"PS256\"]\n",
+        ),
+        ("auth = \"none\"", ""),
+    ] {
+        let policy =
+            format!("{head}{further}[[api]]\nname = \"a\"\nhosts = [\"a.contoso.example\"]\n{api}\n{test}");
+        fs::write(folder.path().join("policy.toml"), &policy).unwrap();
+        let output = run(folder.path(), &["policy.toml"]);
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{policy}\n{}{}",
+            text(&output.stdout),
+            text(&output.stderr)
+        );
+    }
+}
+
+#[test]
 fn tests_that_do_not_hold_say_what_was_got() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
@@ -140,7 +186,7 @@ expect = ["wrong-aud"]
 [[test]]
 name = "blind"
 request = { host = "elsewhere.contoso.example" }
-expect = ["wrong-aud", "sig-invalid"]
+expect = ["wrong-aud", "sig-invalid", "token-many-ip"]
 
 [[test]]
 name = "fine"
@@ -159,6 +205,7 @@ expect = "quiet"
         "expected wrong-aud, nothing fired (api orders)",
         "expected wrong-aud, it could not look: no-api (api none)",
         "expected sig-invalid, it needs keys (api none)",
+        "expected token-many-ip, it needs many requests (api none)",
         "ok    tests.toml:20:8  fine",
         "4 tests, 3 failed",
     ] {

@@ -31,7 +31,8 @@ by name (an array or a table too; a TOML date-time becomes seconds), `header = {
 `without = [\"scp\", \"header.kid\", \"request.time\"]` leaves things out.
 
 Of the request may be stated: gateway, host, method, path, query, route, scheme, status, location,
-time, client-ip, user-agent, request-id, principal, data-tenant. Without them it is a GET over https
+time, client-ip, user-agent, request-id, principal, data-tenant, token-place (`query:access_token`;
+else header:authorization). Without them it is a GET over https
 at 2026-01-15T12:00:00Z from 192.0.2.10 that was answered with 200, by tid:oid where the API
 authorizes on a principal.
 
@@ -134,7 +135,7 @@ pub(in crate::cli) struct CoverageArgs {
 /// `policy init`
 #[derive(Args, Debug)]
 #[command(
-    after_long_help = "Examples:\n  tokentrail policy init > policy.toml\n  tokentrail policy init --keys keys/ logs/ > draft.toml\n  tokentrail policy init --keys keys/ --merge policy.toml -o policy.toml logs/\n\nValues are learned from tokens with a valid signature alone, so nothing is learned from claims without\n--keys. A value is live if its requests were accepted and it was seen with 5 identities or on 2 days;\nthe rest stands in lines that begin with `# review:`. Read the draft before you use it: what was\naccepted need not have been right."
+    after_long_help = "Examples:\n  tokentrail policy init > policy.toml\n  tokentrail policy init --keys keys/ logs/ > draft.toml\n  tokentrail policy init --keys keys/ --merge policy.toml -o policy.toml logs/\n\nValues are learned from tokens with a valid signature alone, so nothing is learned from claims without\n--keys. A value is live if its requests were accepted and it was seen with 5 identities or on 2 days\n(a client: wherever it was seen); the rest stands in lines that begin with `# review:`. Read the draft before you use it: what was\naccepted need not have been right."
 )]
 pub(in crate::cli) struct InitArgs {
     /// Logs to learn from: files, directories, globs, or - for standard input

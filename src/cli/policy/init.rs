@@ -43,7 +43,10 @@ pub(super) fn run(args: &InitArgs, console: Console) -> Outcome {
         return deliver(STARTER, args.output.as_deref());
     }
     let policy = args.merge.as_deref().map(load).transpose()?.map(Arc::new);
-    let Some(learned) = learn(args, policy.as_ref())? else { return Ok(Exit::Interrupted) };
+    let learned = match learn(args, policy.as_ref())? {
+        Ok(learned) => learned,
+        Err(interrupted) => return Ok(interrupted),
+    };
     for line in &learned.notes {
         console.note(&format!("note: {}\n", visible(line)));
     }
@@ -72,8 +75,8 @@ struct Learned {
     complete: bool,
 }
 
-/// Reads the logs; `None` if that was interrupted.
-fn learn(args: &InitArgs, policy: Option<&Arc<Policy>>) -> Result<Option<Learned>, Failure> {
+/// Reads the logs; how the command ends if that was interrupted.
+fn learn(args: &InitArgs, policy: Option<&Arc<Policy>>) -> Result<Result<Learned, Exit>, Failure> {
     let keys = args.keys.as_deref().map(keys::load).transpose()?;
     let formats = formats::load(args.formats.as_deref())?;
     if let Some(name) = &args.input_format {
@@ -103,7 +106,7 @@ fn learn(args: &InitArgs, policy: Option<&Arc<Policy>>) -> Result<Option<Learned
     let run = pipeline::run(&engine, &formats, &inputs, &options, &signals.stop, &(), &mut Nowhere);
     let outcome = run.map_err(Failure::output)?;
     if outcome.interrupted {
-        return Ok(None);
+        return Ok(Err(signals.exit()));
     }
     let completeness = outcome.completeness();
     let learned = left.take();
@@ -138,7 +141,7 @@ fn learn(args: &InitArgs, policy: Option<&Arc<Policy>>) -> Result<Option<Learned
     if !completeness.complete {
         notes.push(completeness.sentence);
     }
-    Ok(Some(Learned { draft, head, notes, complete: completeness.complete }))
+    Ok(Ok(Learned { draft, head, notes, complete: completeness.complete }))
 }
 
 /// A policy with what was learned added; says what that is.

@@ -1,6 +1,7 @@
 //! What the policy's exceptions did: an expired one is told first, because what it covered counts again.
 
 use super::{LISTED, count, indented, more};
+use crate::rules;
 use crate::sink::manifest::Manifest;
 use crate::sink::parts::AcceptReport;
 use crate::sink::text::{counted, visible};
@@ -22,7 +23,7 @@ pub(super) fn lines(manifest: &Manifest) -> String {
     }
     out.push_str(&more(all.len(), "line", "run.json"));
     let unused: Vec<&str> =
-        manifest.accepts.iter().filter(|it| is_unused(it)).map(|it| it.place.as_str()).collect();
+        manifest.accepts.iter().filter(|it| is_unused(it, manifest)).map(|it| it.place.as_str()).collect();
     if !unused.is_empty() {
         let places = unused.iter().take(LISTED).copied().collect::<Vec<_>>().join(", ");
         let dots = if unused.len() > LISTED { ", …" } else { "" };
@@ -32,9 +33,11 @@ pub(super) fn lines(manifest: &Manifest) -> String {
     format!("\nAccepted exceptions\n{}", indented(&out))
 }
 
-fn is_unused(report: &AcceptReport) -> bool {
-    let count = report.count;
-    count.accepted + count.expired + count.undated + count.unverified == 0
+/// True if it could have been asked and was not; one whose rule did not run could not.
+fn is_unused(report: &AcceptReport, manifest: &Manifest) -> bool {
+    let (rule, count) = (report.rule.as_str(), report.count);
+    let could_be = manifest.rules.run.contains(&rule) || rules::find(rule).is_none();
+    could_be && count.accepted + count.expired + count.undated + count.unverified == 0
 }
 
 fn expired(report: &AcceptReport) -> Option<String> {
@@ -89,8 +92,9 @@ mod tests {
             report("one\u{1b}", "p.toml:2:1", AcceptCount { accepted: 1, ..none }),
             report("two", "p.toml:3:1", AcceptCount { accepted: 5, expired: 3, undated: 1, unverified: 2 }),
         ];
-        let manifest = Manifest::new(&Given::default(), &Outcome::default(), Written::default());
+        let mut manifest = Manifest::new(&Given::default(), &Outcome::default(), Written::default());
         assert_eq!(lines(&manifest), "");
+        manifest.rules.run = vec!["wrong-aud"];
         assert_eq!(
             lines(&Manifest { accepts, ..manifest }).lines().collect::<Vec<_>>(),
             [

@@ -18,8 +18,8 @@ pub(super) struct Merged {
     pub(super) open: Vec<String>,
 }
 
-/// A list of an entry by its key: its values in force, and what was seen.
-type Stated<'s> = (&'static str, Option<&'s Vec<String>>, &'s Values);
+/// A list of an entry by its key: its values in force, what was seen, and which of that is live.
+type Stated<'s> = (&'static str, Option<&'s Vec<String>>, &'s Values, &'s dyn Fn(&str, &Seen) -> bool);
 
 /// Adds a draft to the text of a policy.
 pub(super) fn merged(text: &str, policy: &Policy, draft: &Draft) -> Result<Merged, toml_edit::TomlError> {
@@ -27,10 +27,11 @@ pub(super) fn merged(text: &str, policy: &Policy, draft: &Draft) -> Result<Merge
     let mut merged = Merged::default();
     let allowed = policy.tenancy().allowed.as_ref();
     let tenancy = document.get_mut("tenancy").and_then(Item::as_table_mut);
-    merged.extend("tenancy", tenancy, ("allowed", allowed, &draft.tenants));
+    merged.extend("tenancy", tenancy, ("allowed", allowed, &draft.tenants, &by_itself));
     for (name, lists) in &draft.known {
         let Some(settings) = policy.api_named(name) else { continue };
-        for stated in stated(settings, lists) {
+        let known = |client: &str, _: &Seen| lists.known_clients.contains(client);
+        for stated in stated(settings, lists, &known) {
             merged.extend(name, table_of(&mut document, name), stated);
         }
     }
@@ -45,13 +46,21 @@ pub(super) fn merged(text: &str, policy: &Policy, draft: &Draft) -> Result<Merge
     Ok(merged)
 }
 
-fn stated<'s>(settings: &'s ApiSettings, lists: &'s Lists) -> [Stated<'s>; 5] {
+fn by_itself(_: &str, seen: &Seen) -> bool {
+    seen.is_live()
+}
+
+fn stated<'s>(
+    settings: &'s ApiSettings,
+    lists: &'s Lists,
+    known: &'s dyn Fn(&str, &Seen) -> bool,
+) -> [Stated<'s>; 5] {
     [
-        ("audiences", settings.audiences.as_ref(), &lists.audiences),
-        ("clients", settings.clients.as_ref(), &lists.clients),
-        ("scopes", settings.scopes.as_ref(), &lists.scopes),
-        ("roles", settings.roles.as_ref(), &lists.roles),
-        ("tenants", settings.tenants.as_ref(), &lists.tenants),
+        ("audiences", settings.audiences.as_ref(), &lists.audiences, &by_itself),
+        ("clients", settings.clients.as_ref(), &lists.clients, known),
+        ("scopes", settings.scopes.as_ref(), &lists.scopes, &by_itself),
+        ("roles", settings.roles.as_ref(), &lists.roles, &by_itself),
+        ("tenants", settings.tenants.as_ref(), &lists.tenants, &by_itself),
     ]
 }
 
@@ -63,7 +72,7 @@ fn table_of<'d>(document: &'d mut DocumentMut, name: &str) -> Option<&'d mut Tab
 
 impl Merged {
     /// Adds values to a list that is in force.
-    fn extend(&mut self, place: &str, table: Option<&mut Table>, (key, stated, seen): Stated<'_>) {
+    fn extend(&mut self, place: &str, table: Option<&mut Table>, (key, stated, seen, is_live): Stated<'_>) {
         let Some(stated) = stated else { return };
         let is_stated = |value: &str| {
             stated
@@ -76,7 +85,7 @@ impl Merged {
         for (value, seen) in missing {
             let line = format!("{place}: {key}: {}, {}", quoted(value), seen.told());
             match &mut array {
-                Some(array) if seen.is_live() => {
+                Some(array) if is_live(value, seen) => {
                     push(array, value, &seen.told());
                     self.added.push(line);
                 }
