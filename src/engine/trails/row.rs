@@ -177,15 +177,13 @@ fn add_route(routes: &mut Vec<(u32, Span)>, (hash, span): (u32, Span), probes: b
         }
         return;
     }
+    if let (1, false, Some((_, only))) = (known, probes, routes.get_mut(from)) {
+        *only = (only.0.min(span.0), only.1.max(span.1));
+        return;
+    }
     let apart = if probes { APART } else { i64::MAX };
     let mut spans: Vec<Span> = routes.iter().skip(from).take(known).map(|route| route.1).collect();
-    if let [only] = spans.as_mut_slice()
-        && !probes
-    {
-        *only = (only.0.min(span.0), only.1.max(span.1));
-    } else {
-        add_span(&mut spans, span, apart);
-    }
+    add_span(&mut spans, span, apart);
     routes.splice(from..from + known, spans.into_iter().map(|span| (hash, span)));
 }
 
