@@ -126,9 +126,12 @@ const HOSTING: &[(&str, Cloud)] = &[
 /// The cloud that serves a host, with or without port, where its name tells it.
 pub fn hosting_cloud(host: &str) -> Option<Cloud> {
     let host = host.get(..memchr::memchr(b':', host.as_bytes()).unwrap_or(host.len()))?;
-    // This is asked at every use, and most hosts end in other letters.
+    // This is asked at every use, and many hosts end in other letters.
     let letters = host.as_bytes().last_chunk::<3>()?.map(|letter| letter.to_ascii_lowercase());
-    let mut ends = HOSTING.iter().filter(|(end, _)| end.as_bytes().last_chunk() == Some(&letters));
+    if !matches!(&letters, b"net" | b".io" | b"com" | b".us" | b".cn" | b".de") {
+        return None;
+    }
+    let mut ends = HOSTING.iter().filter(|(end, _)| end.as_bytes().ends_with(&letters));
     ends.find(|(end, _)| ends_with(host, end)).map(|(_, cloud)| *cloud)
 }
 
@@ -313,5 +316,25 @@ impl FirstParty {
             || (self.name == "SharePoint Online"
                 && url_host(audience)
                     .is_some_and(|host| host.to_ascii_lowercase().ends_with(".sharepoint.com")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_end_of_a_hosting_cloud_is_found() {
+        for (end, cloud) in HOSTING {
+            assert_eq!(hosting_cloud(&format!("app{end}")), Some(*cloud), "{end}");
+            assert_eq!(
+                hosting_cloud(&format!("APP{}:8443", end.to_ascii_uppercase())),
+                Some(*cloud),
+                "{end}"
+            );
+        }
+        for host in ["orders.contoso.example", "azurewebsites.net.example", "orders.contoso.com", "us", ""] {
+            assert_eq!(hosting_cloud(host), None, "{host}");
+        }
     }
 }

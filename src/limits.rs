@@ -9,7 +9,7 @@ pub const CHUNK_BYTES: usize = 512 << 10;
 /// Deepest nesting of a token's header or payload; deeper is `json-invalid` (rules.md, family A).
 pub const TOKEN_JSON_DEPTH_MAX: usize = 32;
 /// Distinct tokens that the verify-once memo holds before it evicts; only tokens that were met again are among them. At
-/// some 5 KB each this is about 650 MB.
+/// some 2 KB each this is about 260 MB.
 pub const MEMO_TOKENS_MAX: usize = 1 << 17;
 /// Distinct tokens that are taken apart, verified and judged together: many enough to fill the lanes of the signature
 /// check, few enough that they stay in a core's cache until they are judged (some 5 KB each).

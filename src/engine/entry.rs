@@ -3,6 +3,7 @@
 //! meets it, for the claims take twice the memory of the value.
 
 use super::Engine;
+use super::pairings::Paired;
 use super::trails;
 use crate::codec::base64url::Spelling;
 use crate::codec::json::Parser;
@@ -35,6 +36,8 @@ pub(super) struct Kept {
     pub(super) unlooked: Box<[(usize, Reason)]>,
     /// The byte-least source that holds the verifying key.
     pub(super) key_source: Option<Box<str>>,
+    /// What is known of it at the API that it was first used at, which nearly always is its only one.
+    pub(super) first_paired: OnceLock<Arc<Paired>>,
     /// What the search for a key of another authority found, once it was made.
     foreign_key: OnceLock<Option<KeyId>>,
     /// Beginning of the digest of header and payload; 0 where there are no three parts that decode.
@@ -93,6 +96,7 @@ impl Entry {
             key_source,
             signed: signed(&facts.token),
             spelling: spelling(value, &facts.token),
+            first_paired: OnceLock::new(),
             foreign_key: OnceLock::new(),
             secret_bytes_min: secret_bytes_min.unwrap_or(usize::MAX),
         };

@@ -126,7 +126,7 @@ impl Front {
     }
 
     /// Remembers a slot's token at an API, and turns to it.
-    pub(super) fn pair(&mut self, slot: usize, paired: Paired) {
+    pub(super) fn pair(&mut self, slot: usize, paired: Arc<Paired>) {
         if let Some(slot) = self.slots.get_mut(slot) {
             slot.pairings.add(paired);
         }

@@ -18,7 +18,7 @@ const PAIRINGS_MAX: usize = 8;
 /// What is known of a token, by API.
 #[derive(Default)]
 pub(super) struct Pairings {
-    known: Vec<Paired>,
+    known: Vec<Arc<Paired>>,
     /// The one of the record that is judged.
     current: Cell<usize>,
 }
@@ -73,7 +73,7 @@ impl Pairings {
     }
 
     /// Remembers a pairing, which becomes the current one.
-    pub(super) fn add(&mut self, paired: Paired) {
+    pub(super) fn add(&mut self, paired: Arc<Paired>) {
         if self.known.len() == PAIRINGS_MAX {
             self.known.remove(0);
         }
@@ -83,7 +83,7 @@ impl Pairings {
 
     /// The pairing that was turned to or added last.
     pub(super) fn current(&self) -> Option<&Paired> {
-        self.known.get(self.current.get())
+        self.known.get(self.current.get()).map(|paired| &**paired)
     }
 }
 
@@ -102,7 +102,9 @@ impl Engine {
             };
             let at = PairingPlace::of(&pairing, silence);
             if !front.turn_to(*slot, at) {
-                let paired = self.paired(at, entry, &pairing);
+                let paired = || Arc::new(self.paired(at, entry, &pairing));
+                let first = entry.kept.first_paired.get_or_init(paired);
+                let paired = if first.at == at { Arc::clone(first) } else { paired() };
                 front.pair(*slot, paired);
             }
         }

@@ -28,10 +28,13 @@ use crate::rules::trails::{Marks, Prefix, family, normal_principal, takes_mutabl
 use aws_lc_rs::digest;
 use hashbrown::HashMap;
 use row::{Row, Rows, Used};
+use std::fmt;
 use std::net::IpAddr;
 
-/// Addresses and principals that are remembered with what they stand for; then they are looked at anew.
+/// Addresses, principals and user agents that are remembered with what they stand for; then they are looked at anew.
 const REMEMBERED_MAX: usize = 1 << 16;
+/// Longest user agent that is remembered, in bytes; a browser's has some 120.
+const AGENT_BYTES_MAX: usize = 256;
 
 /// A context of a partial by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -145,6 +148,18 @@ pub(super) struct Trails {
     origins: HashMap<Name, Option<Origin>>,
     /// Normal forms of principals.
     principals: HashMap<Name, Name>,
+    agents: Agents,
+}
+
+/// Families of user agents.
+#[derive(Default)]
+struct Agents(HashMap<Box<str>, Name>);
+
+impl fmt::Debug for Agents {
+    /// Never a text: it stands here as it was sent.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Agents").field("known", &self.0.len()).finish()
+    }
 }
 
 /// A use on its way into the trails.
@@ -186,8 +201,7 @@ impl Trails {
 
     fn context(&mut self, observed: &Observed<'_, '_>, last: Option<&Context>, names: &mut Names) -> Context {
         let Observed { facts, entry, place, marks } = observed;
-        let agent = facts.record.user_agent.map(family).filter(|family| !family.is_empty());
-        let agent = agent.map(|agent| repeated(agent, last.and_then(|last| last.agent), place, names));
+        let agent = facts.record.user_agent.and_then(|agent| self.agent(agent, place, names));
         let principal = facts.principal.filter(|principal| !principal.trim().is_empty());
         let principal = principal
             .map(|principal| self.principal(principal, last.and_then(|last| last.principal), place, names));
@@ -202,6 +216,27 @@ impl Trails {
             marks: marks.at_use(facts),
             outcome: facts.outcome,
         }
+    }
+
+    /// The family of a user agent, as it may be written. There are far fewer user agents than uses.
+    fn agent(&mut self, raw: &str, place: &Place<'_>, names: &mut Names) -> Option<Name> {
+        // What is too short to hold a token of the record is written as it was for others.
+        let is_short = |family: &str| family.len() < place.secret_bytes_min;
+        let Agents(agents) = &mut self.agents;
+        if let Some(known) = agents.get(raw)
+            && is_short(names.text(*known))
+        {
+            return Some(*known);
+        }
+        let family = Some(family(raw)).filter(|family| !family.is_empty())?;
+        let name = place.name(family, names);
+        if is_short(family) && raw.len() <= AGENT_BYTES_MAX {
+            if agents.len() >= REMEMBERED_MAX {
+                agents.clear();
+            }
+            agents.insert(raw.into(), name);
+        }
+        Some(name)
     }
 
     /// The normal form of a principal, as it may be written.

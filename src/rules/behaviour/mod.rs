@@ -37,14 +37,12 @@ use std::fmt::Display;
 
 /// Fires where the token stood in a part of the request that is no place for it.
 fn stands_in(place: Place, facts: &Facts<'_>, message: &'static str) -> Check {
-    if place.holds(&facts.hit, facts.record) {
+    let stood = Place::of(&facts.hit, facts.record);
+    if stood == place || place.holds_as_well(&facts.hit, facts.record) {
         let evidence = Evidence::new(message).expected("the Authorization header");
         return Check::fires(evidence.actual(facts.hit.place));
     }
-    match Place::of(&facts.hit, facts.record) {
-        Place::Unknown => Check::NotEvaluable(Reason::NO_PLACE),
-        _ => Check::Quiet,
-    }
+    if stood == Place::Unknown { Check::NotEvaluable(Reason::NO_PLACE) } else { Check::Quiet }
 }
 
 /// What APIs took for the key of the caller, by API.

@@ -23,6 +23,9 @@ rule! {
 }
 
 fn check(facts: &Facts<'_>) -> Check {
+    if facts.record.tokens.len() < 2 {
+        return Check::Quiet;
+    }
     let sent = || facts.record.tokens.iter().filter(|hit| !is_of_the_gateway(hit.place));
     let Some(first) = sent().next() else { return Check::Quiet };
     // Different tokens stop the search at once; the same one cannot be spelled in many ways.
