@@ -40,7 +40,8 @@ fn assert_clean(text: &str, secrets: &BTreeSet<String>) {
     // Every run of 16 bytes of a secret counts, so each secret is looked for by its first and last 16 bytes and whole.
     for secret in secrets {
         for part in [&secret[..16], &secret[secret.len() - 16..]] {
-            assert!(!text.contains(part) || is_common(part), "a part of a token was written: {part}");
+            let found = memchr::memmem::find(text.as_bytes(), part.as_bytes()).is_some();
+            assert!(!found || is_common(part), "a part of a token was written: {part}");
         }
     }
 }
