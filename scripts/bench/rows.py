@@ -47,6 +47,7 @@ def distinct(setting):
         {
             "tool": (setting.audit(corpus), 1),
             "naive": (setting.naive(corpus), 1),
+            "equal": (setting.equal(corpus), 1),
             "parsed": ([setting.peers, "parsed", corpus.folder / "keys", corpus.log], 1),
         },
     )
@@ -55,11 +56,18 @@ def distinct(setting):
     against = f"serde_json + jsonwebtoken + rayon: {micros(naive.cpu(), lines)}"
     work = "all tokens distinct, whole tool, one core"
     yield Row(work, this, against, ratio(naive, tool, cpu), 3.0, 4.0, peak=tool.peak())
+    yield equal_row(this, runs["equal"], tool, lines)
     checked = parsed.samples[0].out["tokens"]
     alone = parsed.median(lambda sample: sample.out["cpu_s"])
     share = ratio(parsed, tool, lambda sample: rate_of(sample, checked, naive.samples[0].out["tokens"]))
     yield Row("", this, f"ParsedPublicKey alone: {micros(alone, checked)} a token", share, 1.4, 1.7)
     yield from agreement(setting, corpus, naive.samples[0].out)
+
+
+def equal_row(this, equal, tool, lines):
+    """Against the loop that also reads everything, applies a policy and writes tables; for information."""
+    against = f"the loop with all fields, claims, policy and two tables: {micros(equal.cpu(), lines)}"
+    return Row("", this, against, ratio(equal, tool, cpu))
 
 
 def rate_of(sample, checked, tokens):
@@ -89,6 +97,7 @@ def repeat(setting):
         {
             "tool": (setting.audit(corpus), 1),
             "naive": (setting.naive(corpus, "--cache"), 1),
+            "equal": (setting.equal(corpus, "--cache"), 1),
             "wc": (["wc", "-l", corpus.log], 1),
         },
     )
@@ -97,6 +106,7 @@ def repeat(setting):
     against = f"the loop with a DashMap of verdicts: {micros(naive.cpu(), lines)}"
     work = "each token 100 times, whole tool, one core"
     yield Row(work, this, against, ratio(naive, tool, cpu), 4.0, 6.0, peak=tool.peak())
+    yield equal_row(this, runs["equal"], tool, lines)
     share = ratio(count, tool, cpu)
     yield Row("", this, f"`wc -l`: {micros(count.cpu(), lines)}", share, stretch=0.5)
     yield from agreement(setting, corpus, naive.samples[0].out)

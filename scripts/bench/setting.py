@@ -120,3 +120,9 @@ class Setting:
     def naive(self, corpus, *flags, jobs=1):
         """The command of the loop that one would write."""
         return [self.peers, "naive", *flags, "-j", str(jobs), corpus.folder / "keys", corpus.log]
+
+    def equal(self, corpus, *flags, jobs=1):
+        """The command of the loop that does what the tool does at the least."""
+        return [
+            self.peers, "equal", *flags, "-j", str(jobs), corpus.folder, self.folder / "equal", corpus.log,
+        ]  # fmt: skip

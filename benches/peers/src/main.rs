@@ -4,8 +4,10 @@
 
 mod codec;
 mod corpus;
+mod equal;
 mod naive;
 mod parsed;
+mod tables;
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -17,6 +19,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const USAGE: &str = "\
 usage: peers naive  [--cache] [-j N] KEYS LOG...  serde_json + jsonwebtoken + rayon over JSON lines; with --cache a DashMap of
                                                   verdicts. Signatures only: no claim is checked.
+       peers equal  [--cache] [-j N] CORPUS OUT LOG...
+                                                  the same with every mapped field, all claims, audience, tenant and times by
+                                                  CORPUS/policy.toml, and two Parquet tables in the folder OUT
        peers parsed KEYS LOG...                   aws-lc-rs ParsedPublicKey over the distinct tokens, on one thread; the CPU time
                                                   is that of the verifications alone
        peers inflate FILE...                      gzip into nothing
@@ -44,7 +49,7 @@ fn main() -> ExitCode {
 fn run(arguments: &[String]) -> Result<Value, Failure> {
     let (command, rest) = arguments.split_first().ok_or(USAGE)?;
     match command.as_str() {
-        "naive" => {
+        "naive" | "equal" => {
             let (mut cache, mut threads, mut files) = (false, 0, Vec::new());
             let mut rest = rest.iter();
             while let Some(argument) = rest.next() {
@@ -54,8 +59,11 @@ fn run(arguments: &[String]) -> Result<Value, Failure> {
                     file => files.push(PathBuf::from(file)),
                 }
             }
-            let (keys, logs) = files.split_first().ok_or(USAGE)?;
-            naive::run(keys, logs, cache, threads)
+            match (command.as_str(), files.as_slice()) {
+                ("naive", [keys, logs @ ..]) => naive::run(keys, logs, cache, threads),
+                ("equal", [corpus, out, logs @ ..]) => equal::run(corpus, out, logs, cache, threads),
+                _ => Err(USAGE.into()),
+            }
         }
         "parsed" => {
             let files = paths(rest);

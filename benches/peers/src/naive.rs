@@ -7,6 +7,7 @@ use dashmap::DashMap;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use rayon::prelude::*;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -22,26 +23,33 @@ struct Claims {
 }
 
 /// Keys that are prepared once, with what is allowed to be signed with them.
-struct Keys {
+pub(crate) struct Keys {
     by_kid: HashMap<String, (DecodingKey, Validation)>,
 }
 
 impl Keys {
-    fn load(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn load(path: &Path) -> Result<Self, Failure> {
         let by_kid: Result<HashMap<_, _>, Failure> =
             corpus::keys(path)?.into_iter().map(|(kid, key)| Ok((kid, prepare(&key)?))).collect();
         Ok(Self { by_kid: by_kid? })
     }
 
-    /// Whether the token is readable and its signature right. Padding, which RFC 7515 leaves off and some issuers do not, is
-    /// taken off, so that the verdicts are the tool's.
-    fn judge(&self, token: &str) -> bool {
+    /// The claims of a token whose signature is right. Padding, which RFC 7515 leaves off and some issuers do not, is taken
+    /// off, so that the verdicts are the tool's.
+    pub(crate) fn claims<C: DeserializeOwned>(&self, token: &str) -> Option<C> {
         let token = token.trim_end_matches('=');
-        let Ok(header) = decode_header(token) else { return false };
-        match header.kid {
-            Some(kid) => self.by_kid.get(&kid).is_some_and(|key| verifies(token, key)),
-            None => self.by_kid.values().any(|key| verifies(token, key)),
+        let verified = |(key, validation): &(DecodingKey, Validation)| {
+            Some(decode::<C>(token, key, validation).ok()?.claims)
+        };
+        match decode_header(token).ok()?.kid {
+            Some(kid) => self.by_kid.get(&kid).and_then(verified),
+            None => self.by_kid.values().find_map(verified),
         }
+    }
+
+    fn judge(&self, token: &str) -> bool {
+        let claims: Option<Claims> = self.claims(token);
+        claims.map(|claims| black_box((claims.iss, claims.sub, claims.exp))).is_some()
     }
 }
 
@@ -58,16 +66,6 @@ fn prepare(key: &Jwk) -> Result<(DecodingKey, Validation), Failure> {
     validation.validate_exp = false;
     validation.validate_aud = false;
     Ok((key, validation))
-}
-
-fn verifies(token: &str, (key, validation): &(DecodingKey, Validation)) -> bool {
-    match decode::<Claims>(token, key, validation) {
-        Ok(token) => {
-            black_box((token.claims.iss, token.claims.sub, token.claims.exp));
-            true
-        }
-        Err(_) => false,
-    }
 }
 
 /// Lines, tokens, and valid ones.
