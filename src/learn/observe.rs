@@ -92,7 +92,10 @@ pub enum Place {
 /// Everything that was seen.
 #[derive(Clone, Debug)]
 pub struct Learned {
-    places: Bounded<Group>,
+    /// By accepted requests with a genuine token.
+    genuine: Bounded<Group>,
+    /// By all others, so that whoever makes up places cannot crowd out real ones.
+    others: Bounded<Group>,
     /// Accepted requests whose host or path no entry can name.
     pub unnamed: u64,
 }
@@ -152,7 +155,7 @@ impl RunState for Learning {
         let place = place_of(facts.api.map(|api| api.name.as_str()), facts.record.host, facts.record.path);
         let accepted = facts.outcome == Outcome::Accepted;
         let claims = facts.token.claims().filter(|_| facts.verdict.is_valid());
-        let Some(group) = self.group(place, accepted) else { return };
+        let Some(group) = self.group(place, accepted, accepted && claims.is_some()) else { return };
         let Some(claims) = claims else {
             group.unverified += u64::from(accepted);
             return;
@@ -175,7 +178,7 @@ impl RunState for Learning {
         }
         let record = request.record;
         let place = place_of(request.api.map(|api| api.name.as_str()), record.host, record.path);
-        if let Some(group) = self.group(place, accepted) {
+        if let Some(group) = self.group(place, accepted, false) {
             group.without_token += 1;
         }
     }
@@ -183,7 +186,8 @@ impl RunState for Learning {
     fn merge(&mut self, other: Box<dyn RunState>) {
         let Ok(other) = other.into_any().downcast::<Self>() else { return };
         self.learned.unnamed += other.learned.unnamed;
-        self.learned.places.merge(other.learned.places, Group::merge);
+        self.learned.genuine.merge(other.learned.genuine, Group::merge);
+        self.learned.others.merge(other.learned.others, Group::merge);
     }
 
     fn save(&self) -> Vec<u8> {
@@ -201,24 +205,30 @@ impl RunState for Learning {
 }
 
 impl Learning {
-    fn group(&mut self, place: Option<Place>, accepted: bool) -> Option<&mut Group> {
+    fn group(&mut self, place: Option<Place>, accepted: bool, genuine: bool) -> Option<&mut Group> {
         let Some(place) = place else {
             self.learned.unnamed += u64::from(accepted);
             return None;
         };
-        self.learned.places.entry(&place.key())
+        let places = if genuine { &mut self.learned.genuine } else { &mut self.learned.others };
+        places.entry(&place.key())
     }
 }
 
 impl Learned {
     fn new() -> Self {
-        Self { places: Bounded::new(PLACES_MAX), unnamed: 0 }
+        Self { genuine: Bounded::new(PLACES_MAX), others: Bounded::new(PLACES_MAX), unnamed: 0 }
     }
 
     /// What was seen, by place; true if there were too many places.
     pub fn finish(self) -> (BTreeMap<Place, Group>, bool) {
-        let (places, dropped) = self.places.finish();
-        (places.into_iter().map(|(key, group)| (Place::of_key(&key), group)).collect(), dropped)
+        let (genuine, dropped) = self.genuine.finish();
+        let (others, others_dropped) = self.others.finish();
+        let mut places: BTreeMap<Place, Group> = BTreeMap::new();
+        for (key, group) in genuine.into_iter().chain(others) {
+            places.entry(Place::of_key(&key)).or_default().merge(group);
+        }
+        (places, dropped || others_dropped)
     }
 }
 
@@ -458,6 +468,21 @@ mod tests {
         assert_eq!(place_of(None, None, Some("/v1")), None);
         let known = place_of(Some("orders\tx"), None, None).unwrap();
         assert_eq!(Place::of_key(&known.key()), known);
+    }
+
+    #[test]
+    fn made_up_places_crowd_out_no_real_one() {
+        let mut learning = Learning { learned: Learned::new(), left: Left::default() };
+        let at = |host: String| Some(Place::At { host, first: None, second: None });
+        learning.group(at("real.example".to_owned()), true, true).unwrap().seen.accepted += 1;
+        for number in 0..5 * PLACES_MAX {
+            if let Some(group) = learning.group(at(format!("h{number}.example")), true, false) {
+                group.unverified += 1;
+            }
+        }
+        let (places, dropped) = learning.learned.finish();
+        assert!(dropped && places.len() <= PLACES_MAX + 1);
+        assert!(places.values().any(|group| group.seen.accepted == 1));
     }
 
     #[test]
