@@ -132,7 +132,7 @@ impl Tables {
     /// Writes both tables to a folder.
     pub(crate) fn write(&self, out: &Path, apis: &[&str]) -> Result<(), Failure> {
         let tokens: Vec<_> = self.tokens.iter().collect();
-        let mut columns = vec![("token_sha256", texts(tokens.iter().map(|(sha256, _)| Some(hex(*sha256)))))];
+        let mut columns = vec![("token_sha256", texts(tokens.iter().map(|(sha256, _)| Some(hex(sha256)))))];
         for (at, name) in CLAIMS.into_iter().enumerate() {
             columns.push((name, texts(tokens.iter().map(|(_, row)| row.texts[at].as_deref()))));
         }
