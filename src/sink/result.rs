@@ -208,7 +208,7 @@ mod tests {
         let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
         assert_eq!(
             names,
-            ["activity", "coverage", "findings", "occurrences", "problems", "rejects", "tokens"]
+            ["activity", "coverage", "findings", "occurrences", "problems", "rejects", "state", "tokens"]
         );
         assert!(files.contains(&("occurrences", 6)));
     }

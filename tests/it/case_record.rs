@@ -31,7 +31,7 @@ pub(crate) struct RecordSpec {
     pub(crate) presence: Option<String>,
     /// Where the token stood; `header:authorization` if it is not said.
     pub(crate) token_place: Option<String>,
-    /// The scheme word in front of the token; `Bearer` if it is not said, `` for none.
+    /// The scheme word in front of the token; `Bearer` if it is not said, empty for none.
     pub(crate) token_scheme: Option<String>,
     /// Further values beside the token.
     #[serde(default)]

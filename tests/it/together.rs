@@ -266,7 +266,7 @@ fn a_key_of_another_issuer_is_looked_for_where_the_token_was_accepted() {
 
 /// What `principal-unbound` says of an API where so many users act under an id of the application's, and as many others
 /// under their own.
-fn unbound(users: usize, bound: usize) -> Vec<FindingRow> {
+fn unbound(strangers: usize, bound: usize) -> Vec<FindingRow> {
     let engine = Engine::new(Setup {
         policy: Some(Arc::new(Policy::parse(&format!("{POLICY}authorizes-on = 'principal'")).unwrap())),
         keys: None,
@@ -276,9 +276,9 @@ fn unbound(users: usize, bound: usize) -> Vec<FindingRow> {
         activity: false,
         portable: false,
     });
-    let uses = (0..users + bound).map(|user| {
+    let uses = (0..strangers + bound).map(|user| {
         let own = format!("aaaaaaaa-0000-4000-8000-{user:012}");
-        let principal = if user < users { format!("user-{user}") } else { own };
+        let principal = if user < strangers { format!("user-{user}") } else { own };
         [token(user, "api://orders"), NOON.to_owned(), principal]
     });
     concluded(&engine, uses).tables.findings
