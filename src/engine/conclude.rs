@@ -1,5 +1,6 @@
 //! From a merged partial to the tables.
 
+use super::addresses;
 use super::holes;
 use super::names::{Name, Names};
 use super::partial::{Finding, FindingKey};
@@ -78,6 +79,7 @@ impl Engine {
         if let Some(least) = self.filters.min_severity {
             findings.retain(|finding| finding.severity >= least);
         }
+        addresses::fill(&mut findings, &partial);
         findings.sort_by(|a, b| order(a).cmp(&order(b)));
         let (problems, coverage) = (problems::group(&findings), coverage(&partial));
         let totals = Totals::new(self, &partial, &findings, &problems);

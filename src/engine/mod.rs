@@ -2,6 +2,7 @@
 
 mod accepts;
 mod activity;
+mod addresses;
 mod arrow;
 mod columns;
 mod conclude;

@@ -44,12 +44,15 @@ macro_rules! thresholds {
     (@merged count) => { u64 };
     (@merged percent) => { u64 };
     (@merged duration) => { i64 };
+    (@merged window) => { i64 };
     (@raw count) => { i64 };
     (@raw percent) => { i64 };
     (@raw duration) => { String };
+    (@raw window) => { String };
     (@read count, $given:ident, $file:ident) => { whole($given, $file, i64::MAX, "a whole number from 1")? };
     (@read percent, $given:ident, $file:ident) => { whole($given, $file, 100, "a percentage from 1 to 100")? };
     (@read duration, $given:ident, $file:ident) => { values::duration($file, $given)? };
+    (@read window, $given:ident, $file:ident) => { window($given, $file)? };
 }
 
 fn whole(
@@ -64,13 +67,24 @@ fn whole(
     }
 }
 
+/// A time within which uses are looked at together. What is kept of them is exact from [`WINDOW_MIN`] on.
+fn window(given: &Located<String>, file: &TextFile) -> Result<i64, PolicyError> {
+    match values::duration(file, given)? {
+        window if window >= WINDOW_MIN => Ok(window),
+        _ => Err(file
+            .error(given.start, Fault::Value { text: given.value.clone(), expected: "a duration from 5m" })),
+    }
+}
+
 const MINUTE: i64 = HOUR / 60;
+/// Least time within which uses can be looked at together.
+const WINDOW_MIN: i64 = 5 * MINUTE;
 
 thresholds! {
     /// `authz-probe`: distinct routes that refuse one token or client with 403.
     authz_probe_routes: count = 10,
     /// `authz-probe`: within this time.
-    authz_probe_window: duration = 10 * MINUTE,
+    authz_probe_window: window = 10 * MINUTE,
     /// `clock-drift`: share of a gateway's distinct tokens with `iat` after their request, in percent; above it.
     clock_drift_percent: percent = 20,
     /// `expired-retry`: requests with one expired token.
@@ -78,7 +92,7 @@ thresholds! {
     /// `forged-burst`: distinct forged tokens from one address prefix.
     forged_burst_tokens: count = 10,
     /// `forged-burst`: within this time.
-    forged_burst_window: duration = 10 * MINUTE,
+    forged_burst_window: window = 10 * MINUTE,
     /// `identity-many-principals`: principals that one identity acts as.
     identity_many_principals: count = 2,
     /// `kid-unknown` as an archive hole: identities that use the key.
@@ -96,11 +110,11 @@ thresholds! {
     /// `session-many-ip`: address prefixes of one session in parallel.
     session_many_ip_prefixes: count = 3,
     /// `session-many-ip`: within this time.
-    session_many_ip_window: duration = 5 * MINUTE,
+    session_many_ip_window: window = 5 * MINUTE,
     /// `kid-spray`, `aud-spray`, `tenant-spray`: distinct values from one address prefix.
     spray_values: count = 5,
     /// `kid-spray`, `aud-spray`, `tenant-spray`: within this time.
-    spray_window: duration = 10 * MINUTE,
+    spray_window: window = 10 * MINUTE,
     /// `token-cleartext`: share of one source from which it is one notice a run, in percent.
     token_cleartext_notice_percent: percent = 95,
     /// `token-many-host`: APIs whose hosts one token is sent to.
@@ -110,13 +124,11 @@ thresholds! {
     /// `token-many-ip`: address prefixes that one token is accepted from.
     token_many_ip_prefixes: count = 3,
     /// `token-many-ip`: two prefixes with different user agents are enough within this time.
-    token_many_ip_overlap: duration = 5 * MINUTE,
+    token_many_ip_overlap: window = 5 * MINUTE,
     /// `token-many-ua`: user agent families of one token.
     token_many_ua_families: count = 2,
     /// `use-after-denied`: quiet within this time, where the first cause was an unknown key.
     use_after_denied_quiet: duration = 10 * MINUTE,
     /// `use-after-revocation`: time after a revocation in which a use is expected.
     use_after_revocation_grace: duration = 15 * MINUTE,
-    /// `verdict-flap`: changes between accepted and 401.
-    verdict_flap_changes: count = 2,
 }

@@ -181,9 +181,9 @@ pub(super) fn takes_mutable_claim(facts: &Facts<'_>) -> bool {
     of(facts).is_ok_and(|(claims, principal)| matches!(bond(principal, claims), Bond::Mutable(_)))
 }
 
-/// The letters of a text, composed and in lower case.
+/// The letters of a text in lower case, composed before and after, because some letters have no composed capital.
 fn folded(text: &str) -> impl Iterator<Item = char> {
-    text.nfc().flat_map(char::to_lowercase)
+    text.nfc().flat_map(char::to_lowercase).nfc()
 }
 
 /// True for what looks like an address or user name: `x@y`, `live.com#x`, or the `#EXT#` of guests.

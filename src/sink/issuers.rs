@@ -1,4 +1,4 @@
-//! The issuers that a result's tokens name, read from `tokens.parquet`.
+//! The issuers of the tokens that were accepted in a result, read from `tokens.parquet`.
 
 use crate::findings::Table;
 use crate::sink::parquet::file_name;
@@ -44,7 +44,7 @@ pub fn add_issuers(result: &Path, issuers: &mut BTreeMap<String, IssuerSeen>) ->
     let fault = |why: String| IssuersError { path: path.clone(), why };
     let file = File::open(&path).map_err(|error| fault(error.to_string()))?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| fault(error.to_string()))?;
-    let columns = ProjectionMask::columns(builder.parquet_schema(), ["signature", "iss", "iat"]);
+    let columns = ProjectionMask::columns(builder.parquet_schema(), ["signature", "iss", "iat", "accepted"]);
     let reader = builder.with_projection(columns).build().map_err(|error| fault(error.to_string()))?;
     for batch in reader {
         let batch = batch.map_err(|error| fault(error.to_string()))?;
@@ -59,9 +59,11 @@ fn add_batch(batch: &RecordBatch, issuers: &mut BTreeMap<String, IssuerSeen>) ->
     };
     let (signature, iss) = (text("signature")?, text("iss")?);
     let (signature, iss) = (signature.as_string_opt::<i32>()?, iss.as_string_opt::<i32>()?);
-    let iat = batch.column_by_name("iat")?.as_primitive_opt::<Int64Type>()?;
-    for ((signature, iss), iat) in signature.iter().zip(iss).zip(iat) {
-        let Some(iss) = iss else { continue };
+    let number = |name: &str| batch.column_by_name(name)?.as_primitive_opt::<Int64Type>();
+    let (iat, accepted) = (number("iat")?, number("accepted")?);
+    for (((signature, iss), iat), accepted) in signature.iter().zip(iss).zip(iat).zip(accepted) {
+        // Whoever is refused may name any issuer.
+        let Some(iss) = iss.filter(|_| accepted.is_some_and(|accepted| accepted > 0)) else { continue };
         let not_covered = u64::from(signature == Some(Verdict::NotCovered.name()));
         let issued = iat.map(UtcMicros::from_seconds).map(|at| (at, at));
         let one = IssuerSeen { tokens: 1, not_covered, issued };

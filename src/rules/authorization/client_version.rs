@@ -27,7 +27,8 @@ rule! {
 
 fn check(token: &TokenFacts, _: Context<'_>) -> Check {
     let Some(claims) = token.claims() else { return Check::NotEvaluable(Reason::NO_CLAIMS) };
-    if claims.issuer.is_some_and(|issuer| issuer.kind == IssuerKind::B2c) {
+    // `azp` is everybody's (OpenID Connect Core section 2), and B2C writes it into tokens of version 1.
+    if claims.issuer.is_none_or(|issuer| issuer.kind == IssuerKind::B2c) {
         return Check::Quiet;
     }
     let pairs = [("appid", "azp"), ("appidacr", "azpacr")];

@@ -16,7 +16,7 @@ rule! {
     ///
     /// Known false positives: none; it states what is not covered. Applications sign in with their credential alone and are not
     /// counted.
-    "mfa-unknown", Authorization, "I/-", BlindSpot, Strong,
+    "mfa-unknown", Authorization, "I/-", Overreach, Strong,
     references: [
         "https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference", "RFC 9068 section 2.2.1",
     ],

@@ -1,8 +1,8 @@
 //! `identity-many-principals`
 
+use super::one_spelling;
 use crate::redact::Fingerprint;
 use crate::rules::kit::{Evidence, Reason, Rule, rule};
-use crate::rules::principal;
 use crate::rules::run::Conclusion;
 use crate::rules::trails::{By, Group, Span, TrailRule, listed};
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,9 +38,7 @@ fn check(rule: &Rule, group: &Group<'_>, conclusion: &mut Conclusion) {
         trail.count_lacking(Reason::NO_PRINCIPAL, |step| step.principal.is_none(), conclusion);
         for step in trail.steps.iter().filter(|step| !step.echo) {
             let Some(principal) = step.principal else { continue };
-            // Applications spell one and the same id with the tenant before it, behind it, or without.
-            let own = trail.identity().filter(|(tid, id)| principal::is_own(principal, tid, id));
-            let principal = own.map_or(principal, |(_, id)| id);
+            let principal = one_spelling(&trail, principal);
             let seen = apis.entry(step.api).or_default().entry(principal).or_default();
             seen.tokens.insert(trail.token);
             seen.untimed |= step.seen().is_none();

@@ -29,6 +29,7 @@ pub(super) mod uti_missing;
 pub(super) mod verdict_flap;
 
 use super::kit::{Check, Evidence, Reason, Rule};
+use super::principal;
 use super::run::Conclusion;
 use super::trails::{Crowd, Group, Marks, Single, Step, Trail, listed};
 use crate::facts::{Facts, Outcome, Place};
@@ -46,14 +47,24 @@ fn stands_in(place: Place, facts: &Facts<'_>, message: &'static str) -> Check {
 }
 
 /// What APIs took for the key of the caller, by API.
-fn principals_by_api<'s>(
-    steps: impl Iterator<Item = &'s Step<'s>>,
-) -> BTreeMap<Option<&'s str>, BTreeSet<&'s str>> {
+fn principals_by_api<'t>(trail: &Trail<'t>) -> BTreeMap<Option<&'t str>, BTreeSet<&'t str>> {
     let mut found: BTreeMap<Option<&str>, BTreeSet<&str>> = BTreeMap::new();
-    for step in steps {
-        found.entry(step.api).or_default().extend(step.principal);
+    for step in trail.own_steps() {
+        found
+            .entry(step.api)
+            .or_default()
+            .extend(step.principal.map(|principal| one_spelling(trail, principal)));
     }
     found
+}
+
+/// Applications write one and the same id with the tenant before it, behind it, or without, and some take `sub` for `oid`:
+/// all of a token's own ids are one principal.
+fn one_spelling<'t>(trail: &Trail<'t>, principal: &'t str) -> &'t str {
+    let tenant = trail.tid.unwrap_or_default();
+    let mut ids = [trail.oid, trail.sub].into_iter().flatten();
+    let own = ids.clone().any(|id| principal::is_own(principal, tenant, id));
+    if own { ids.next().unwrap_or(principal) } else { principal }
 }
 
 /// True if no key vouches for the token, and the gateway did not trust one either.

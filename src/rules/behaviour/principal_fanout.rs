@@ -26,7 +26,7 @@ fn check(rule: &Rule, group: &Group<'_>, conclusion: &mut Conclusion) {
     let least = group.behaviour.principal_fanout_principals;
     for trail in group.trails() {
         trail.count_lacking(Reason::NO_PRINCIPAL, |step| step.principal.is_none(), conclusion);
-        for (api, principals) in principals_by_api(trail.own_steps()) {
+        for (api, principals) in principals_by_api(&trail) {
             if u64::try_from(principals.len()).unwrap_or(u64::MAX) < least {
                 continue;
             }
