@@ -1,10 +1,12 @@
 //! The commands and their arguments (contract sections 2 and 3).
 
 mod audit;
+mod fetch;
 mod policy;
 mod values;
 
 pub(super) use audit::{AuditArgs, FilterArgs, ProgressKind};
+pub(super) use fetch::{FetchArgs, FetchCloud, SourceArgs};
 pub(super) use policy::{CoverageArgs, ExplainArgs, InitArgs, PolicyCommand, TestArgs};
 pub(super) use values::{FailOn, fingerprint, nearest, unknown_rule};
 
@@ -16,15 +18,14 @@ use tokentrail::rules::Category;
 const EXAMPLES: &str = "\
 Examples:
   tokentrail audit --keys keys/ --policy policy.toml -o out/ logs/
-  tokentrail keys add jwks.json --captured-at 2026-11-22T10:34:27Z \\
-      --source https://login.microsoftonline.com/common/discovery/v2.0/keys
+  tokentrail keys fetch --keys keys/ --tenant common
   tokentrail inspect --keys keys/ < token.txt";
 
 /// Tells whether the bearer tokens in API gateway logs were rightly accepted.
 ///
 /// Reads gateway logs that contain bearer tokens, verifies every token offline against an archive of the issuer's keys,
-/// compares it with the request it was used for and with your policy, and writes findings to Parquet. Nothing is sent
-/// anywhere, and no token is ever written.
+/// compares it with the request it was used for and with your policy, and writes findings to Parquet. Nothing of
+/// a log is sent anywhere, and no token is ever written.
 #[derive(Debug, Parser)]
 #[command(name = "tokentrail", version, max_term_width = 100, arg_required_else_help = true)]
 #[command(disable_help_subcommand = true, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
@@ -181,6 +182,8 @@ pub(super) enum KeysCommand {
         after_long_help = "Exits with 1 if something is wrong.\n\nExample:\n  tokentrail keys check out/ --keys keys --since 30d"
     )]
     Check(KeysCheckArgs),
+    /// Capture key documents over HTTPS, and record what came of it: the only command that uses the network
+    Fetch(Box<FetchArgs>),
     /// List the keys of an archive and when they were seen
     List {
         /// The archive

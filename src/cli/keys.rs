@@ -1,6 +1,7 @@
 //! `keys`: builds, checks and lists the key archive.
 
 mod check;
+mod fetch;
 
 use super::args::{KeysCommand, Listing};
 use super::console;
@@ -23,6 +24,7 @@ pub(super) fn run(command: &KeysCommand, console: Console) -> Outcome {
             add(files, captured_at, source.as_deref(), keys, console)
         }
         KeysCommand::Check(args) => check::run(args, console),
+        KeysCommand::Fetch(args) => fetch::run(args, console),
         KeysCommand::List { keys, listing } => {
             let history = load(keys)?;
             for notice in history.notices() {

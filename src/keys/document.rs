@@ -9,11 +9,18 @@ pub(super) const DOCUMENT_BYTES_MAX: u64 = 16 << 20;
 
 /// What a document turned out to be.
 #[derive(Clone, Debug)]
-pub(super) enum Document {
+pub enum Document {
     /// A key set.
     Keys(Arc<[Jwk]>),
     /// An object with `jwks_uri` and no `keys`.
-    Metadata { issuer: Option<String>, jwks_uri: String, cloud: Option<String> },
+    Metadata {
+        /// `issuer`
+        issuer: Option<String>,
+        /// `jwks_uri`
+        jwks_uri: String,
+        /// `cloud_instance_name`
+        cloud: Option<String>,
+    },
 }
 
 impl Document {
@@ -22,7 +29,7 @@ impl Document {
     /// # Errors
     ///
     /// The reason, as a phrase without the document's content.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let value: Value = serde_json::from_slice(bytes)
             .map_err(|error| format!("not JSON at line {}, column {}", error.line(), error.column()))?;

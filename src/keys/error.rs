@@ -6,7 +6,11 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
     /// Nothing to verify with.
-    #[error("{}: No keys in the archive; add a JWKS document with `tokentrail keys add FILE --captured-at TIME`", .0.display())]
+    #[error(
+        "{}: No keys in the archive; add a JWKS document with `tokentrail keys add FILE --captured-at TIME`, or capture \
+         one with `tokentrail keys fetch`",
+        .0.display()
+    )]
     Empty(PathBuf),
     /// Not a directory that can be listed, or a file that cannot be read or written.
     #[error("{}: {error}", path.display())]

@@ -26,13 +26,14 @@ mod stored;
 pub(crate) mod testing;
 mod timeline;
 mod when;
+mod writer;
 
-pub use add::Added;
 pub use add::add;
 pub use archive::{Archive, Tampering};
 pub use capture::Capture;
 pub use capture::Metadata;
 pub use coverage::{Stretch, sources_of};
+pub use document::Document;
 pub use error::KeysError;
 pub use history::KeyHistory;
 pub use history::Sighting;
@@ -54,6 +55,8 @@ pub use source::EntraSource;
 pub use source::EntraTenant;
 pub use source::SourceKind;
 pub use when::CaptureTime;
+pub use writer::Added;
+pub use writer::Writer;
 
 use crate::time::UtcMicros;
 

@@ -206,6 +206,23 @@ fn the_readme_names_every_rule_and_their_number() {
 }
 
 #[test]
+fn the_library_cannot_reach_the_network() {
+    let tree = |features: &[&str]| {
+        let mut cargo = std::process::Command::new(env!("CARGO"));
+        cargo.args(["tree", "--offline", "--locked", "--edges", "normal", "--prefix", "none"]).args(features);
+        let output = cargo.current_dir(root()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let clients = |tree: &str| -> BTreeSet<String> {
+        let names = tree.lines().filter_map(|line| line.split(' ').next());
+        names.filter(|name| ["ureq", "rustls", "http"].contains(name)).map(str::to_owned).collect()
+    };
+    assert_eq!(clients(&tree(&["--no-default-features"])).len(), 0);
+    assert_eq!(clients(&tree(&[])).len(), 3, "the test would see them");
+}
+
+#[test]
 fn nothing_is_left_half_done() {
     let banned: BTreeMap<&str, &str> = [
         (concat!("todo", "!("), "finish it or leave it out"),
