@@ -9,7 +9,8 @@ use crate::findings::FindingRow;
 use crate::policy::Accept;
 use crate::policy::Policy;
 use crate::redact;
-use crate::rules::kit::Evidence;
+use crate::rules;
+use crate::rules::kit::{Category, Evidence};
 use crate::time::UtcMicros;
 
 /// The exceptions of a policy, ready to be asked.
@@ -26,6 +27,8 @@ struct Exception {
     accept: Accept,
     /// Its reason as it may be written.
     reason: String,
+    /// Whether its rule looks at claims, so that whoever forges a token chooses what `actual` is.
+    of_claims: bool,
 }
 
 /// What of a finding an exception looks at. Texts are as they are written, because people copy them from the tables.
@@ -210,7 +213,13 @@ impl Accepts {
 
 impl Exception {
     fn new(number: usize, accept: &Accept) -> Self {
-        Self { number, accept: accept.clone(), reason: redact::cell(&accept.reason, &[]).into_owned() }
+        let category = rules::find(&accept.rule).map(|rule| rule.category);
+        Self {
+            number,
+            accept: accept.clone(),
+            reason: redact::cell(&accept.reason, &[]).into_owned(),
+            of_claims: !matches!(category, Some(Category::Form | Category::Signature)),
+        }
     }
 
     fn answer(&self, seen: &Seen<'_>) -> Answer {
@@ -224,7 +233,9 @@ impl Exception {
             return Answer::No;
         }
         // Whoever forges a token chooses its claims.
-        if claims.iter().any(|(wanted, _)| wanted.is_some()) && !seen.verified {
+        let by_claims =
+            claims.iter().any(|(wanted, _)| wanted.is_some()) || (self.of_claims && actual.is_some());
+        if by_claims && !seen.verified {
             return Answer::Unverified;
         }
         match (*until, seen.at) {

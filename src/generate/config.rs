@@ -169,7 +169,7 @@ pub(super) fn readme(plan: &Plan, summary: Summary, one_log: bool) -> String {
          keys/           the key archive, with captures.jsonl\n\
          policy.toml     the policy under which expected.jsonl is right, with watch.jsonl and revoked.csv\n\
          {formats_line}\
-         expected.jsonl  what an audit must find above the severity info, for each planted token: rule, token_sha256, api,\n\
+         expected.jsonl  what an audit must find above the severity info (and expired-retry), for each planted token: rule, token_sha256, api,\n\
          \x20               outcome, count (requests), and the name of the misuse. Nothing else above info is to be found.\n\
          \n\
          tokentrail audit --keys keys --policy policy.toml {formats} -o out {logs}\n",

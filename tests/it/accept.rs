@@ -275,3 +275,16 @@ fn exceptions_do_not_depend_on_how_the_log_is_cut() {
 fn saved(engine: &Engine, partial: &Partial) -> Partial {
     engine.restore(&engine.save(partial).unwrap()).unwrap()
 }
+
+#[test]
+fn nobody_hides_behind_a_value_that_he_wrote_himself() {
+    let by_value = accept("actual = \"api://billing\"\napi = \"orders\"");
+    let valid = audited(&by_value, "everyday", &[Sent::wrong()], &[]);
+    let forged = audited(&by_value, "elsewhere", &[Sent::wrong()], &[]);
+    let accepted = |run: &Audited| {
+        let rows = run.rows("findings").into_iter().filter(|row| row["rule"] == "wrong-aud");
+        rows.map(|row| row.contains_key("accepted_by")).collect::<Vec<_>>()
+    };
+    assert_eq!(accepted(&valid), [true]);
+    assert_eq!(accepted(&forged), [false]);
+}

@@ -95,7 +95,7 @@ pub(super) fn run(args: &KeysCheckArgs, console: Console) -> Outcome {
     Ok(if report.is_clean() { Exit::Clean } else { Exit::Findings })
 }
 
-/// The period that is asked for; an end that is not given is that of the captures or of the tokens.
+/// The period that is asked for; without a beginning and an end it is that of the captures or of the tokens.
 fn period(args: &KeysCheckArgs) -> Result<[Option<UtcMicros>; 2], Failure> {
     let now = clock::now();
     let at = |name: &str, text: &Option<String>| match text {
@@ -105,6 +105,8 @@ fn period(args: &KeysCheckArgs) -> Result<[Option<UtcMicros>; 2], Failure> {
         }
     };
     let [since, until] = [at("--since", &args.since)?, at("--until", &args.until)?];
+    // Whoever asks about the last days wants to hear that nothing was captured in them.
+    let until = until.or(since.map(|_| now));
     if let (Some(since), Some(until)) = (since, until)
         && since >= until
     {

@@ -78,7 +78,7 @@ impl<K: Ord + Clone> Crowd<K> {
     }
 
     /// The most that were seen within one window, and the stretches of time that windows with at least `least` cover;
-    /// see [`crowded`].
+    /// see `crowded`.
     pub fn within(&self, window: i64, least: u64) -> (u64, Vec<Span>) {
         crowded(&self.uses, window, least)
     }
