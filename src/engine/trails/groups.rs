@@ -138,7 +138,7 @@ impl TrailStore<'_> {
             known
                 .trails
                 .rows_of(token, known.names)
-                .any(|(_, context)| context.outcome == Outcome::DeniedAuthz)
+                .any(|(.., context)| context.outcome == Outcome::DeniedAuthz)
         })
     }
 
@@ -147,7 +147,7 @@ impl TrailStore<'_> {
         let mut members = Vec::new();
         for number in 0..self.count() {
             for (known, token) in self.known(number) {
-                for (_, context) in known.trails.rows_of(token, known.names) {
+                for (.., context) in known.trails.rows_of(token, known.names) {
                     if let Some(origin) = context.origin.filter(|_| context.marks.any(Marks::OF_PLACES)) {
                         let network = known.names.optional(origin.network);
                         members.push((Place { network, prefix: origin.prefix }.spot(), number));
@@ -167,7 +167,7 @@ impl TrailStore<'_> {
                 if !verdict.is_some_and(|verdict| self.believes(verdict)) {
                     continue;
                 }
-                for (_, context) in known.trails.rows_of(token, known.names) {
+                for (.., context) in known.trails.rows_of(token, known.names) {
                     let takes =
                         context.outcome == Outcome::Accepted && context.marks.any(Marks::MUTABLE_PRINCIPAL);
                     if let Some(principal) = known.names.optional(context.principal).filter(|_| takes) {

@@ -70,7 +70,7 @@ pub(in crate::engine) fn state_table(
                 continue;
             }
             let number = TokenNumber(number);
-            for (at, (row, _)) in known.trails.rows_of(number, known.names).enumerate() {
+            for (at, row, _) in known.trails.rows_of(number, known.names) {
                 let hash = known.trails.contexts.hash(row.context, known.names);
                 rows.push((token.fingerprint, hash, Kept::Row(known.earlier, number, at)));
             }
@@ -132,7 +132,7 @@ impl StateTable {
             }
             Kept::Row(earlier, number, at) => {
                 let known = if earlier { self.earlier.as_ref()?.known() } else { known(&self.held) };
-                let (row, context) = known.trails.rows_of(number, known.names).nth(at)?;
+                let (row, context) = known.trails.row(number, at)?;
                 Some(written(known, number, row, context))
             }
         }

@@ -151,12 +151,12 @@ impl Trails {
         Some(self.tokens.get(token.at())?.signed).filter(|signed| *signed != 0)
     }
 
-    /// The rows of a token with their contexts; see [`STEPS_MAX`].
+    /// The rows of a token, each with its place for [`Self::row`] and its context; see [`STEPS_MAX`].
     pub(super) fn rows_of(
         &self,
         token: TokenNumber,
         names: &Names,
-    ) -> impl Iterator<Item = (&Row, &Context)> {
+    ) -> impl Iterator<Item = (usize, &Row, &Context)> {
         let rows = self.tokens.get(token.at()).map_or(&[][..], |token| token.rows.as_slice());
         let limit = if rows.len() > STEPS_MAX {
             limit_of(rows, |number| self.contexts.hash(number, names))
@@ -165,15 +165,22 @@ impl Trails {
         };
         let kept = rows
             .iter()
-            .filter(move |row| limit == u64::MAX || self.contexts.hash(row.context, names) <= limit);
-        kept.filter_map(|row| Some((row, self.contexts.get(row.context)?)))
+            .enumerate()
+            .filter(move |(_, row)| limit == u64::MAX || self.contexts.hash(row.context, names) <= limit);
+        kept.filter_map(|(at, row)| Some((at, row, self.contexts.get(row.context)?)))
+    }
+
+    /// A row of a token by its place, with its context.
+    pub(super) fn row(&self, token: TokenNumber, at: usize) -> Option<(&Row, &Context)> {
+        let row = self.tokens.get(token.at())?.rows.as_slice().get(at)?;
+        Some((row, self.contexts.get(row.context)?))
     }
 }
 
 impl<'e> Known<'e> {
     fn steps(self, token: TokenNumber) -> impl Iterator<Item = Step<'e>> {
         let Self { names, trails, earlier, .. } = self;
-        trails.rows_of(token, names).map(move |(row, context)| {
+        trails.rows_of(token, names).map(move |(_, row, context)| {
             let text = |name: Option<Name>| names.optional(name);
             let at = &row.first;
             Step {
