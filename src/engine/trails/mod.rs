@@ -5,6 +5,7 @@
 
 mod groups;
 mod hash;
+mod parts;
 mod row;
 mod state;
 mod store;

@@ -23,6 +23,13 @@ rule! {
 
 fn check(rule: &Rule, group: &Group<'_>, conclusion: &mut Conclusion) {
     let (window, least) = (group.behaviour.session_many_ip_window, group.behaviour.session_many_ip_prefixes);
+    if group.keyless {
+        let judgeable = |step: &Step<'_>| step.place.is_some() && step.seen().is_some();
+        for trail in group.trails() {
+            trail.count_lacking(Reason::CLAIM_ABSENT, judgeable, conclusion);
+        }
+        return;
+    }
     let mut crowd = Crowd::default();
     for trail in group.trails() {
         trail.count_lacking(Reason::NO_CLIENT_ADDRESS, |step| step.place.is_none(), conclusion);
