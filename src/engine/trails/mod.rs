@@ -344,14 +344,14 @@ fn used(observed: &Observed<'_, '_>) -> Used {
     let record = facts.record;
     // Zero stands for none.
     let id = record.request_id.map_or(0, |id| short(quick(id.as_bytes(), 0)).max(1));
-    let (host, path) = (record.host.unwrap_or_default(), record.path.unwrap_or_default());
-    let route = match facts.outcome {
+    let host = record.host.unwrap_or_default();
+    let route = record.path.map_or(0, |path| match facts.outcome {
         Outcome::Accepted | Outcome::DeniedAuthn => {
             short(quick(path.as_bytes(), quick(host.as_bytes(), 0))).max(1)
         }
         // Whoever probes must not be able to choose routes that fall together.
         Outcome::DeniedAuthz => hash::strong(host, path).max(1),
         Outcome::Unknown => 0,
-    };
+    });
     Used { at: place.at, id, route, probes: facts.outcome == Outcome::DeniedAuthz }
 }

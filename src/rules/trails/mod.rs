@@ -272,6 +272,11 @@ impl<'t> Step<'t> {
         self.place.map(|place| place.spot())
     }
 
+    /// True if none of its uses has a path, although they have a time.
+    pub fn lacks_route(&self) -> bool {
+        self.seen().is_some() && self.routes.as_slice().is_empty()
+    }
+
     /// True if one of its uses lies in one of some half-open stretches.
     pub fn falls_into(&self, stretches: &[Span]) -> bool {
         self.spans.as_slice().iter().any(|span| stretches.iter().any(|stretch| overlaps(*span, *stretch)))
