@@ -51,12 +51,13 @@ impl Reason {
     pub const NO_SCHEME: Self = Self("no-scheme");
     /// The record does not name the client's own address.
     pub const NO_CLIENT_ADDRESS: Self = Self("no-client-address");
-
     /// The record names no user agent.
     pub const NO_USER_AGENT: Self = Self("no-user-agent");
+    /// The record names no path.
+    pub const NO_PATH: Self = Self("no-path");
 
     /// Every reason.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::NO_API,
         Self::NOT_STATED,
         Self::NO_TIME,
@@ -81,6 +82,7 @@ impl Reason {
         Self::NO_SCHEME,
         Self::NO_CLIENT_ADDRESS,
         Self::NO_USER_AGENT,
+        Self::NO_PATH,
     ];
 
     /// The reason of a word.

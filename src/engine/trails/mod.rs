@@ -5,6 +5,7 @@
 
 mod groups;
 mod hash;
+mod parts;
 mod row;
 mod state;
 mod store;
@@ -83,6 +84,26 @@ impl Context {
         }
     }
 
+    /// A number that is the same in every partial; nobody can choose it.
+    fn hash(&self, names: &Names) -> u64 {
+        self.hash_with(names.optional(self.agent), names.optional(self.principal), names)
+    }
+
+    /// The same with another user agent and principal, which need no numbers for it.
+    fn hash_with(&self, agent: Option<&str>, principal: Option<&str>, names: &Names) -> u64 {
+        let Self { gateway, api, host, origin, spelling, marks, outcome, .. } = *self;
+        let mut digest = digest::Context::new(&digest::SHA256);
+        let text = |name: Option<Name>| names.optional(name);
+        let network = text(origin.and_then(|origin| origin.network));
+        for text in [text(gateway), text(api), text(host), agent, principal, network] {
+            digest.update(&text.map_or(usize::MAX, str::len).to_le_bytes());
+            digest.update(text.unwrap_or_default().as_bytes());
+        }
+        let prefix = origin.map(|origin| origin.prefix.to_string()).unwrap_or_default();
+        digest.update(format!("{prefix} {spelling} {} {}", marks.bits(), outcome.name()).as_bytes());
+        digest.finish().as_ref().iter().take(8).fold(0, |hash, byte| (hash << 8) | u64::from(*byte))
+    }
+
     /// True for the same context, but for what its principal makes of it.
     fn repeats(&self, other: &Self) -> bool {
         let plain = |marks: Marks| marks.without(Marks::MUTABLE_PRINCIPAL);
@@ -113,20 +134,9 @@ impl Contexts {
         }))
     }
 
-    /// A number of a context that is the same in every partial; nobody can choose it.
+    /// See [`Context::hash`].
     pub(super) fn hash(&self, number: ContextNumber, names: &Names) -> u64 {
-        let Some(context) = self.get(number) else { return u64::MAX };
-        let Context { gateway, api, host, agent, principal, origin, spelling, marks, outcome } = *context;
-        let mut digest = digest::Context::new(&digest::SHA256);
-        let network = origin.and_then(|origin| origin.network);
-        for name in [gateway, api, host, agent, principal, network] {
-            let text = names.optional(name);
-            digest.update(&text.map_or(usize::MAX, str::len).to_le_bytes());
-            digest.update(text.unwrap_or_default().as_bytes());
-        }
-        let prefix = origin.map(|origin| origin.prefix.to_string()).unwrap_or_default();
-        digest.update(format!("{prefix} {spelling} {} {}", marks.bits(), outcome.name()).as_bytes());
-        digest.finish().as_ref().iter().take(8).fold(0, |hash, byte| (hash << 8) | u64::from(*byte))
+        self.get(number).map_or(u64::MAX, |context| context.hash(names))
     }
 }
 
@@ -175,6 +185,9 @@ impl Trails {
     /// Takes a use into account.
     pub(super) fn observe(&mut self, token: TokenNumber, observed: &Observed<'_, '_>, names: &mut Names) {
         self.make_room(token);
+        if self.drops(token, observed, names) {
+            return;
+        }
         let known = self.tokens.get(token.at()).and_then(|token| token.rows.last());
         let last = known.and_then(|number| self.contexts.get(number).copied());
         let mut context = self.context(observed, last.as_ref(), names);
@@ -193,6 +206,24 @@ impl Trails {
         }
     }
 
+    /// True for a use that a token with too many contexts does not keep. It is told before the texts that a sender chooses
+    /// get numbers, so that nobody fills the memory with one token.
+    fn drops(&mut self, token: TokenNumber, observed: &Observed<'_, '_>, names: &mut Names) -> bool {
+        let Some(limit) = self.tokens.get(token.at()).and_then(|token| token.rows.limit()) else {
+            return false;
+        };
+        let Observed { facts, place, .. } = observed;
+        let agent = facts.record.user_agent.map(family).filter(|family| !family.is_empty());
+        let agent = agent.map(|family| place.cell(family));
+        let normal = principal_of(facts).map(normal_principal);
+        let principal = normal.as_deref().map(|normal| place.cell(normal));
+        let mut context = self.without_texts(observed, names);
+        if principal.is_some() && takes_mutable_claim(facts) {
+            context.marks = context.marks.with(Marks::MUTABLE_PRINCIPAL);
+        }
+        context.hash_with(agent.as_deref(), principal.as_deref(), names) > limit
+    }
+
     fn make_room(&mut self, token: TokenNumber) {
         while self.tokens.len() <= token.at() {
             self.tokens.push(TokenRows::default());
@@ -200,17 +231,22 @@ impl Trails {
     }
 
     fn context(&mut self, observed: &Observed<'_, '_>, last: Option<&Context>, names: &mut Names) -> Context {
-        let Observed { facts, entry, place, marks } = observed;
+        let Observed { facts, place, .. } = observed;
         let agent = facts.record.user_agent.and_then(|agent| self.agent(agent, place, names));
-        let principal = facts.principal.filter(|principal| !principal.trim().is_empty());
-        let principal = principal
-            .map(|principal| self.principal(principal, last.and_then(|last| last.principal), place, names));
+        let last = last.and_then(|last| last.principal);
+        let principal = principal_of(facts).map(|principal| self.principal(principal, last, place, names));
+        Context { agent, principal, ..self.without_texts(observed, names) }
+    }
+
+    /// A context without user agent and principal.
+    fn without_texts(&mut self, observed: &Observed<'_, '_>, names: &mut Names) -> Context {
+        let Observed { facts, entry, place, marks } = observed;
         Context {
             gateway: place.gateway,
             api: place.api,
             host: place.host,
-            agent,
-            principal,
+            agent: None,
+            principal: None,
             origin: place.client_ip.and_then(|address| self.origin(address, facts.context.policy, names)),
             spelling: entry.kept.spelling,
             marks: marks.at_use(facts),
@@ -283,19 +319,26 @@ impl Trails {
         translation: &Translation,
         names: &Names,
     ) {
-        let contexts: Vec<ContextNumber> = other
-            .contexts
-            .list
-            .iter()
-            .map(|context| self.contexts.number(context.translated(translation)))
-            .collect();
-        for (theirs, number) in other.tokens.into_iter().zip(tokens) {
+        let Self { contexts, tokens: their_tokens, .. } = other;
+        // Contexts that no token kept get no number here.
+        let mut numbers: Vec<Option<ContextNumber>> = vec![None; contexts.list.len()];
+        for (theirs, number) in their_tokens.into_iter().zip(tokens) {
             self.make_room(*number);
             let Self { contexts: mine, tokens, .. } = self;
             let Some(rows) = tokens.get_mut(number.at()) else { continue };
             rows.signed = rows.signed.max(theirs.signed);
             for row in theirs.rows.into_rows() {
-                let row = row.translated(&contexts, translation);
+                let Some(known) = numbers.get_mut(row.context.at()) else { continue };
+                if known.is_none() {
+                    let Some(context) = contexts.get(row.context) else { continue };
+                    let context = context.translated(translation);
+                    if rows.rows.limit().is_some_and(|limit| context.hash(names) > limit) {
+                        continue;
+                    }
+                    *known = Some(mine.number(context));
+                }
+                let Some(context) = *known else { continue };
+                let row = row.translated(context, translation);
                 rows.rows.add(row, names, |number| mine.hash(number, names));
             }
         }
@@ -329,6 +372,10 @@ impl Trails {
     }
 }
 
+fn principal_of<'f>(facts: &Facts<'f>) -> Option<&'f str> {
+    facts.principal.filter(|principal| !principal.trim().is_empty())
+}
+
 /// The number of a text that most likely is the one of the token's last use.
 fn repeated(text: &str, last: Option<Name>, place: &Place<'_>, names: &mut Names) -> Name {
     // What is too short to hold a token of the record and stands there already is as it may be written.
@@ -343,14 +390,14 @@ fn used(observed: &Observed<'_, '_>) -> Used {
     let record = facts.record;
     // Zero stands for none.
     let id = record.request_id.map_or(0, |id| short(quick(id.as_bytes(), 0)).max(1));
-    let (host, path) = (record.host.unwrap_or_default(), record.path.unwrap_or_default());
-    let route = match facts.outcome {
+    let host = record.host.unwrap_or_default();
+    let route = record.path.map_or(0, |path| match facts.outcome {
         Outcome::Accepted | Outcome::DeniedAuthn => {
             short(quick(path.as_bytes(), quick(host.as_bytes(), 0))).max(1)
         }
         // Whoever probes must not be able to choose routes that fall together.
         Outcome::DeniedAuthz => hash::strong(host, path).max(1),
         Outcome::Unknown => 0,
-    };
+    });
     Used { at: place.at, id, route, probes: facts.outcome == Outcome::DeniedAuthz }
 }

@@ -138,8 +138,7 @@ impl Row {
     }
 
     /// The same uses in another partial's numbers.
-    pub(super) fn translated(self, contexts: &[ContextNumber], names: &Translation) -> Self {
-        let context = contexts.get(self.context.at()).copied().unwrap_or(self.context);
+    pub(super) fn translated(self, context: ContextNumber, names: &Translation) -> Self {
         Self { context, first: self.first.translated(names), ..self }
     }
 }
@@ -245,6 +244,14 @@ impl Rows {
                 *self = Self::Several(Box::new(Several { rows, last, limit: u64::MAX }));
             }
             Self::Several(several) => several.add(added, names, hash),
+        }
+    }
+
+    /// The hash up to which contexts are kept, once there were too many of them.
+    pub(super) fn limit(&self) -> Option<u64> {
+        match self {
+            Self::Several(several) => Some(several.limit).filter(|limit| *limit < u64::MAX),
+            _ => None,
         }
     }
 

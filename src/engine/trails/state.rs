@@ -50,11 +50,11 @@ struct StateTable {
     rows: Vec<Kept>,
 }
 
-/// What the next run may need of what this one and an earlier one saw, whose last record was at `end`.
+/// What the next run may need of what this one and an earlier one saw; the last record of this one was at `last`.
 pub(in crate::engine) fn state_table(
     held: &Arc<Held>,
     earlier: Option<&Arc<Earlier>>,
-    end: Option<UtcMicros>,
+    last: Option<UtcMicros>,
     verified: bool,
 ) -> Box<dyn LargeTable> {
     let believes = |verdict: Verdict| verdict.is_valid() || (!verified && verdict == Verdict::NotCovered);
@@ -64,13 +64,18 @@ pub(in crate::engine) fn state_table(
     tenants.extend(seen.into_iter().filter_map(|tid| held.names.optional(tid)).map(str::to_owned));
     let mut rows: Vec<(Fingerprint, u64, Kept)> = Vec::new();
     let past = earlier.map(|earlier| earlier.known());
+    let believed = [Some(known(held)), past].into_iter().flatten();
+    let believed =
+        believed.flat_map(|known| known.tokens.summaries()).filter(|token| believes(token.verdict));
+    // One record with a date far off must not make all others look old.
+    let end = believed.filter_map(last_while_alive).max().or(last);
     for known in [Some(known(held)), past].into_iter().flatten() {
         for (token, number) in known.tokens.summaries().zip(0..) {
             if !end.is_some_and(|end| matters(token, end, believes(token.verdict))) {
                 continue;
             }
             let number = TokenNumber(number);
-            for (at, (row, _)) in known.trails.rows_of(number, known.names).enumerate() {
+            for (at, row, _) in known.trails.rows_of(number, known.names) {
                 let hash = known.trails.contexts.hash(row.context, known.names);
                 rows.push((token.fingerprint, hash, Kept::Row(known.earlier, number, at)));
             }
@@ -87,12 +92,19 @@ fn known(held: &Held) -> Known<'_> {
     Known { names: &held.names, tokens: &held.tokens, trails: &held.trails, earlier: false }
 }
 
+/// The last time of a token that its own end vouches for.
+fn last_while_alive(token: &TokenSummary) -> Option<UtcMicros> {
+    let (first, last) = token.seen.first().zip(token.seen.last())?;
+    let exp = UtcMicros::from_seconds(token.exp.seconds()?);
+    Some(if last <= exp { last } else { first.min(exp) })
+}
+
 fn matters(token: &TokenSummary, end: UtcMicros, believed: bool) -> bool {
     let Some(last) = token.seen.last() else { return false };
     let since = |time: UtcMicros| end.0.saturating_sub(time.0);
     if !believed {
         // Whoever forges tokens must not make the state grow from night to night.
-        return since(last) < GRACE;
+        return (-IDLE_MAX..GRACE).contains(&since(last));
     }
     let lives = token.exp.seconds().is_none_or(|exp| since(UtcMicros::from_seconds(exp)) < GRACE);
     lives && since(last) < IDLE_MAX
@@ -132,7 +144,7 @@ impl StateTable {
             }
             Kept::Row(earlier, number, at) => {
                 let known = if earlier { self.earlier.as_ref()?.known() } else { known(&self.held) };
-                let (row, context) = known.trails.rows_of(number, known.names).nth(at)?;
+                let (row, context) = known.trails.row(number, at)?;
                 Some(written(known, number, row, context))
             }
         }

@@ -1,5 +1,6 @@
 //! Trails as rules see them: what this run saw of a token, and what an earlier one kept of it.
 
+use super::parts::Part;
 use super::row::{Row, limit_of};
 use super::{Context, Earlier, Trails};
 use crate::engine::names::{Name, Names};
@@ -81,18 +82,47 @@ impl<'e> TrailStore<'e> {
     }
 }
 
-impl Store for TrailStore<'_> {
-    fn trail(&self, number: u32) -> Trail<'_> {
+impl<'e> TrailStore<'e> {
+    /// The contexts of a token.
+    pub(super) fn contexts(&self, number: u32) -> impl Iterator<Item = &'e Context> {
+        let of = |(known, token): (Known<'e>, TokenNumber)| known.trails.rows_of(token, known.names);
+        self.known(number).flat_map(of).map(|(.., context)| context)
+    }
+
+    /// A trail with some of its steps.
+    pub(super) fn trail_of(&self, number: u32, parts: impl Iterator<Item = Part>) -> Trail<'_> {
+        let mut trail = self.without_steps(number);
+        trail.steps.extend(parts.filter_map(|part| {
+            let (known, token) = self.known(number).find(|(known, _)| known.earlier == part.earlier)?;
+            let (row, context) = known.trails.row(token, usize::from(part.row))?;
+            Some(Step { echo: part.echo, ..known.step(part.row, row, context) })
+        }));
+        trail
+    }
+
+    fn without_steps(&self, number: u32) -> Trail<'_> {
         let mut trail = blank();
-        for (known, number) in self.known(number) {
+        for (at, (known, number)) in self.known(number).enumerate() {
             let Some(summary) = known.tokens.get(number) else { continue };
             // Of this run, if it knows the token.
-            if trail.steps.is_empty() {
+            if at == 0 {
                 describe(&mut trail, summary, known.names);
                 trail.believed = self.believes(summary.verdict);
             }
             trail.signed = trail.signed.or(known.trails.signed(number));
-            trail.steps.extend(known.steps(number));
+        }
+        trail
+    }
+}
+
+impl Store for TrailStore<'_> {
+    fn trail(&self, number: u32) -> Trail<'_> {
+        let mut trail = self.without_steps(number);
+        for (known, token) in self.known(number) {
+            let rows = known.trails.rows_of(token, known.names);
+            // There are never more than some thousand.
+            let number_of = |at| u16::try_from(at).unwrap_or(u16::MAX);
+            trail.steps.extend(rows.map(|(at, row, context)| known.step(number_of(at), row, context)));
         }
         mark_echoes(&mut trail.steps);
         trail
@@ -151,12 +181,12 @@ impl Trails {
         Some(self.tokens.get(token.at())?.signed).filter(|signed| *signed != 0)
     }
 
-    /// The rows of a token with their contexts; see [`STEPS_MAX`].
+    /// The rows of a token, each with its place for [`Self::row`] and its context; see [`STEPS_MAX`].
     pub(super) fn rows_of(
         &self,
         token: TokenNumber,
         names: &Names,
-    ) -> impl Iterator<Item = (&Row, &Context)> {
+    ) -> impl Iterator<Item = (usize, &Row, &Context)> {
         let rows = self.tokens.get(token.at()).map_or(&[][..], |token| token.rows.as_slice());
         let limit = if rows.len() > STEPS_MAX {
             limit_of(rows, |number| self.contexts.hash(number, names))
@@ -165,42 +195,49 @@ impl Trails {
         };
         let kept = rows
             .iter()
-            .filter(move |row| limit == u64::MAX || self.contexts.hash(row.context, names) <= limit);
-        kept.filter_map(|row| Some((row, self.contexts.get(row.context)?)))
+            .enumerate()
+            .filter(move |(_, row)| limit == u64::MAX || self.contexts.hash(row.context, names) <= limit);
+        kept.filter_map(|(at, row)| Some((at, row, self.contexts.get(row.context)?)))
+    }
+
+    /// A row of a token by its place, with its context.
+    pub(super) fn row(&self, token: TokenNumber, at: usize) -> Option<(&Row, &Context)> {
+        let row = self.tokens.get(token.at())?.rows.as_slice().get(at)?;
+        Some((row, self.contexts.get(row.context)?))
     }
 }
 
 impl<'e> Known<'e> {
-    fn steps(self, token: TokenNumber) -> impl Iterator<Item = Step<'e>> {
-        let Self { names, trails, earlier, .. } = self;
-        trails.rows_of(token, names).map(move |(row, context)| {
-            let text = |name: Option<Name>| names.optional(name);
-            let at = &row.first;
-            Step {
-                gateway: text(context.gateway),
-                api: text(context.api),
-                outcome: context.outcome,
-                place: context
-                    .origin
-                    .map(|origin| Place { network: text(origin.network), prefix: origin.prefix }),
-                agent: text(context.agent),
-                host: text(context.host),
-                principal: text(context.principal),
-                marks: context.marks,
-                spelling: context.spelling,
-                count: row.count,
-                first: First {
-                    time: at.time().map_or(i64::MAX, |time| time.0),
-                    source: text(at.source),
-                    line: at.line(),
-                    offset: at.offset(),
-                },
-                spans: row.spans(),
-                ids: row.ids(),
-                routes: row.routes(),
-                earlier,
-                echo: false,
-            }
-        })
+    /// What a row says, which is `number` among those of its token.
+    fn step(self, number: u16, row: &'e Row, context: &'e Context) -> Step<'e> {
+        let Self { names, earlier, .. } = self;
+        let text = |name: Option<Name>| names.optional(name);
+        let at = &row.first;
+        Step {
+            row: number,
+            gateway: text(context.gateway),
+            api: text(context.api),
+            outcome: context.outcome,
+            place: context
+                .origin
+                .map(|origin| Place { network: text(origin.network), prefix: origin.prefix }),
+            agent: text(context.agent),
+            host: text(context.host),
+            principal: text(context.principal),
+            marks: context.marks,
+            spelling: context.spelling,
+            count: row.count,
+            first: First {
+                time: at.time().map_or(i64::MAX, |time| time.0),
+                source: text(at.source),
+                line: at.line(),
+                offset: at.offset(),
+            },
+            spans: row.spans(),
+            ids: row.ids(),
+            routes: row.routes(),
+            earlier,
+            echo: false,
+        }
     }
 }

@@ -35,7 +35,7 @@ fn quiet(pairing: &Pairing<'_>) -> Quiet {
 fn check(facts: &Facts<'_>) -> Check {
     let Some(claims) = facts.token.claims() else { return Check::NotEvaluable(Reason::NO_CLAIMS) };
     let Some(scope) = only_broad(claims) else { return Check::Quiet };
-    let Some(path) = facts.record.path else { return Check::Quiet };
+    let Some(path) = facts.record.path else { return Check::NotEvaluable(Reason::NO_PATH) };
     let segment =
         path.split('/').find(|segment| ADMINISTRATIVE.iter().any(|name| segment.eq_ignore_ascii_case(name)));
     let Some(segment) = segment else { return Check::Quiet };

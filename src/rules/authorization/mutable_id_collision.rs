@@ -1,7 +1,7 @@
 //! `mutable-id-collision`
 
 use crate::facts::Outcome;
-use crate::rules::kit::{Cells, Evidence, Rule, Severity, rule};
+use crate::rules::kit::{Cells, Evidence, Reason, Rule, Severity, rule};
 use crate::rules::run::{Conclusion, Raise};
 use crate::rules::trails::{By, Group, Marks, Step, TrailRule, listed};
 use std::collections::BTreeSet;
@@ -28,7 +28,12 @@ rule! {
 }
 
 fn check(rule: &Rule, group: &Group<'_>, conclusion: &mut Conclusion) {
-    let Some((api, principal)) = group.principal else { return };
+    let Some((api, principal)) = group.principal else {
+        for trail in group.trails() {
+            trail.count_lacking(Reason::NO_PRINCIPAL, |_| true, conclusion);
+        }
+        return;
+    };
     let collides = |step: &Step<'_>| {
         step.outcome == Outcome::Accepted
             && step.marks.any(Marks::MUTABLE_PRINCIPAL)
@@ -38,6 +43,8 @@ fn check(rule: &Rule, group: &Group<'_>, conclusion: &mut Conclusion) {
     for trail in group.trails() {
         if let (Some(tid), Some(oid)) = (trail.tid, trail.oid) {
             identities.insert((tid.to_owned(), oid.to_owned()));
+        } else {
+            trail.count_lacking(Reason::CLAIM_ABSENT, collides, conclusion);
         }
     }
     if u64::try_from(identities.len()).unwrap_or(u64::MAX) < group.behaviour.mutable_id_collision_identities {

@@ -27,6 +27,7 @@ fn check(rule: &Rule, group: &Group<'_>, conclusion: &mut Conclusion) {
     let mut crowd = Crowd::default();
     for trail in group.trails() {
         trail.count_lacking(Reason::NO_TIME, |step| refused(step) && step.seen().is_none(), conclusion);
+        trail.count_lacking(Reason::NO_PATH, |step| refused(step) && step.lacks_route(), conclusion);
         for step in trail.own_steps().filter(|step| refused(step)) {
             for (route, span) in step.routes.as_slice() {
                 crowd.add(route, Single, &[*span]);

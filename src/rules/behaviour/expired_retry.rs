@@ -11,7 +11,8 @@ rule! {
     ///
     /// What to do: let the client get a new token before the old one ends, and stop after a refusal.
     ///
-    /// Known false positives: none; broken clients are what it reports. Fewer than twenty requests are not reported.
+    /// Known false positives: none; broken clients are what it reports. Fewer than twenty requests in one run are not
+    /// reported: nights may overlap, and a request must not count twice.
     "expired-retry", Behaviour, "I/I", Leak, Heuristic,
     references: ["https://learn.microsoft.com/entra/identity-platform/access-tokens"],
     needs: [],
@@ -21,7 +22,7 @@ rule! {
 fn check(rule: &Rule, group: &Group<'_>, conclusion: &mut Conclusion) {
     for trail in group.trails() {
         trail.count_lacking(Reason::NO_TIME, |step| step.seen().is_none(), conclusion);
-        let late = trail.own_steps().filter(|step| step.marks.any(Marks::EXPIRED));
+        let late = trail.own_steps().filter(|step| !step.earlier && step.marks.any(Marks::EXPIRED));
         let requests: i64 = late.map(|step| step.count).sum();
         let least = group.behaviour.expired_retry_requests;
         if u64::try_from(requests).unwrap_or(0) < least {

@@ -91,15 +91,23 @@ fn burst<'g, K: Ord + Clone + Display>(
     thing: impl Fn(&Trail<'g>) -> Option<K>,
     conclusion: &mut Conclusion,
 ) {
-    let Some(spot) = group.spot else { return };
-    let counts = |step: &Step<'_>| (what.counts)(step) && step.spot() == Some(spot);
+    let counts = |step: &Step<'_>| (what.counts)(step) && step.spot() == group.spot;
     let mut crowd = Crowd::default();
     for trail in group.trails() {
-        let Some(thing) = thing(&trail) else { continue };
+        let Some(thing) = thing(&trail) else {
+            trail.count_lacking(Reason::CLAIM_ABSENT, counts, conclusion);
+            continue;
+        };
+        if group.keyless {
+            trail.count_lacking(Reason::NO_CLIENT_ADDRESS, counts, conclusion);
+            continue;
+        }
+        trail.count_lacking(Reason::NO_TIME, |step| counts(step) && step.seen().is_none(), conclusion);
         for step in trail.own_steps().filter(|step| counts(step)) {
             crowd.add(&thing, Single, step.spans.as_slice());
         }
     }
+    let Some(spot) = group.spot else { return };
     let (most, stretches) = crowd.within(what.window, what.least);
     if stretches.is_empty() {
         return;

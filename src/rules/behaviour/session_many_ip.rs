@@ -23,9 +23,15 @@ rule! {
 
 fn check(rule: &Rule, group: &Group<'_>, conclusion: &mut Conclusion) {
     let (window, least) = (group.behaviour.session_many_ip_window, group.behaviour.session_many_ip_prefixes);
+    if group.keyless {
+        let judgeable = |step: &Step<'_>| step.place.is_some() && step.seen().is_some();
+        for trail in group.trails() {
+            trail.count_lacking(Reason::CLAIM_ABSENT, judgeable, conclusion);
+        }
+        return;
+    }
     let mut crowd = Crowd::default();
-    let trails: Vec<_> = group.trails().collect();
-    for trail in &trails {
+    for trail in group.trails() {
         trail.count_lacking(Reason::NO_CLIENT_ADDRESS, |step| step.place.is_none(), conclusion);
         trail.count_lacking(Reason::NO_TIME, |step| step.seen().is_none(), conclusion);
         for step in trail.own_steps() {
@@ -38,15 +44,17 @@ fn check(rule: &Rule, group: &Group<'_>, conclusion: &mut Conclusion) {
     if stretches.is_empty() {
         return;
     }
-    let steps = trails.iter().flat_map(|trail| trail.own_steps());
-    let spots: BTreeSet<Spot<'_>> =
-        steps.filter(|step| step.falls_into(&stretches)).filter_map(Step::spot).collect();
+    // A session may have as many tokens as its owner likes, so that their trails are looked at one by one.
+    let mut spots: BTreeSet<Spot<'_>> = BTreeSet::new();
+    for trail in group.trails() {
+        spots.extend(trail.own_steps().filter(|step| step.falls_into(&stretches)).filter_map(Step::spot));
+    }
     let evidence = Evidence::new("One session was used from several networks at the same time.")
         .expected(format!("fewer than {least} networks at the same time"))
         .actual(format!("{most} networks"))
         .fact("networks", listed(&spots))
-        .fact("tokens", trails.len());
-    for trail in &trails {
+        .fact("tokens", group.members.len());
+    for trail in group.trails() {
         trail.tell(rule, None, &evidence, |step| step.falls_into(&stretches), conclusion);
     }
 }

@@ -1,8 +1,9 @@
 //! `sig-variant`
 
-use crate::rules::kit::{Evidence, Rule, rule};
+use crate::rules::kit::{Evidence, Reason, Rule, rule};
 use crate::rules::run::Conclusion;
 use crate::rules::trails::{By, Group, TrailRule};
+use crate::verify::Verdict;
 use std::collections::BTreeSet;
 
 rule! {
@@ -24,6 +25,11 @@ rule! {
 
 fn check(rule: &Rule, group: &Group<'_>, conclusion: &mut Conclusion) {
     for trail in group.trails() {
+        if trail.verdict == Verdict::Truncated {
+            // Nobody knows how the rest of the signature was spelled.
+            trail.count_lacking(Reason::NO_CLAIMS, |_| true, conclusion);
+            continue;
+        }
         let spellings: BTreeSet<u32> = trail.own_steps().map(|step| step.spelling).collect();
         if spellings.len() < 2 {
             continue;

@@ -1,7 +1,7 @@
 //! `tenant-first-seen`
 
 use crate::facts::Outcome;
-use crate::rules::kit::{Evidence, Rule, rule};
+use crate::rules::kit::{Evidence, Reason, Rule, rule};
 use crate::rules::run::Conclusion;
 use crate::rules::trails::{By, Group, Step, Trail, TrailRule};
 
@@ -23,6 +23,12 @@ rule! {
 
 fn check(rule: &Rule, group: &Group<'_>, conclusion: &mut Conclusion) {
     let is_let_in = |step: &Step<'_>| step.outcome == Outcome::Accepted && !step.earlier;
+    if group.keyless {
+        for trail in group.trails() {
+            trail.count_lacking(Reason::CLAIM_ABSENT, is_let_in, conclusion);
+        }
+        return;
+    }
     let first = |trail: &Trail<'_>| {
         let first = trail.steps.iter().filter(|step| is_let_in(step)).map(|step| step.first).min()?;
         Some((first.time, first.source.map(str::to_owned), first.line, first.offset, trail.token))

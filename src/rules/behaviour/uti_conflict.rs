@@ -1,7 +1,7 @@
 //! `uti-conflict`
 
 use crate::entra;
-use crate::rules::kit::{Evidence, Rule, rule};
+use crate::rules::kit::{Evidence, Reason, Rule, rule};
 use crate::rules::run::Conclusion;
 use crate::rules::trails::{By, Group, Trail, TrailRule};
 use std::collections::BTreeSet;
@@ -27,11 +27,15 @@ rule! {
 }
 
 fn check(rule: &Rule, group: &Group<'_>, conclusion: &mut Conclusion) {
-    if group.members.len() < 2 {
+    if group.members.len() < 2 && !group.keyless {
         return;
     }
     let is_entra = |trail: &Trail<'_>| trail.iss.is_some_and(|iss| entra::parse_issuer(iss).is_some());
     let trails = || group.trails().filter(|trail| is_entra(trail));
+    if group.keyless {
+        trails().for_each(|trail| trail.count_lacking(Reason::CLAIM_ABSENT, |_| true, conclusion));
+        return;
+    }
     let (mut all, mut vouched) = (BTreeSet::new(), BTreeSet::new());
     for trail in trails() {
         all.extend(trail.signed);

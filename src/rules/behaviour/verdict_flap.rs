@@ -35,6 +35,7 @@ fn check(rule: &Rule, group: &Group<'_>, conclusion: &mut Conclusion) {
     };
     for trail in group.trails() {
         trail.count_lacking(Reason::NO_TIME, |step| step.seen().is_none(), conclusion);
+        trail.count_lacking(Reason::NO_PATH, |step| answers_in_time(step) && step.lacks_route(), conclusion);
         let mut routes: BTreeMap<u32, Answers> = BTreeMap::new();
         let refused = |step: &Step<'_>| step.outcome == Outcome::DeniedAuthn;
         if !trail.steps.iter().any(|step| answers_in_time(step) && refused(step)) {

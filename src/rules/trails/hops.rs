@@ -8,12 +8,16 @@ use std::collections::HashMap;
 const HOP_MAX: i64 = 60 * crate::time::SECOND;
 /// One id of so many has to be found elsewhere where the others may have been dropped there.
 const PROVEN_SHARE: usize = 4;
+/// Steps that one request id may stand in: more than a request has hops. Whoever sends one id with everything proves
+/// nothing by it, and makes nobody compare each step with each other.
+const STANDS_IN_MAX: usize = 16;
 
 /// Marks steps whose requests were all logged in other steps too, as far as request ids tell, and puts steps in the
 /// order of their first use.
 ///
 /// Of each step the least hashes of its ids are known, so that steps that saw the same requests know the same ones. An id
-/// that another step had to drop proves nothing; one that nobody else had makes the step its own. The step with the most
+/// that another step had to drop proves nothing; one that nobody else had, or that stands in more than sixteen steps,
+/// makes the step its own. The step with the most
 /// requests is looked at first: behind a hop that sees everybody, each client remains a step of its own. Whoever wants
 /// to hide a replay as a hop has to repeat the ids of requests within a minute of them.
 pub fn mark_echoes(steps: &mut [Step<'_>]) {
@@ -27,6 +31,7 @@ pub fn mark_echoes(steps: &mut [Step<'_>]) {
             seen.entry(*hash).or_default().push((at, *time));
         }
     }
+    seen.retain(|_, steps| steps.len() <= STANDS_IN_MAX);
     if seen.values().all(|steps| steps.len() < 2) {
         return;
     }
@@ -102,6 +107,15 @@ mod tests {
         assert_eq!(echoes(&[&[], &[]]), [false, false]);
         // The same id an hour later is a replay.
         assert_eq!(echoes(&[&[(1, 0)], &[(1, 3_600_000_000)]]), [false, false]);
+    }
+
+    #[test]
+    fn an_id_that_stands_everywhere_proves_nothing() {
+        let one: &[(u32, i64)] = &[(1, 0)];
+        let hops = [one; STANDS_IN_MAX];
+        assert_eq!(echoes(&hops).iter().filter(|echo| **echo).count(), STANDS_IN_MAX - 1);
+        let everywhere = [one; STANDS_IN_MAX + 1];
+        assert!(!echoes(&everywhere).contains(&true));
     }
 
     #[test]

@@ -31,6 +31,8 @@ impl Marks {
     pub const FOREIGN_ISSUER: Self = Self(1 << 6);
     /// The application authorised on a claim that can change hands (`email-authz`).
     pub const MUTABLE_PRINCIPAL: Self = Self(1 << 7);
+    /// The policy says what the API authorises on.
+    pub const AUTHORIZES: Self = Self(1 << 8);
 
     /// What a validator may refuse a token for, apart from its time.
     pub const CAUSES: Self = Self(
@@ -46,8 +48,11 @@ impl Marks {
 
     /// What all uses of a token at an API have in common.
     pub fn of_pairing(pairing: &Pairing<'_>) -> Self {
-        let Some(claims) = pairing.token.claims() else { return Self::default() };
         let mut marks = Self::default();
+        if pairing.api.is_some_and(|api| api.authorizes_on.is_some()) {
+            marks = marks.with(Self::AUTHORIZES);
+        }
+        let Some(claims) = pairing.token.claims() else { return marks };
         if let Some(listed) = pairing.api.and_then(|api| api.audiences.as_ref()) {
             let fits = |aud: &str| listed.iter().any(|listed| same_audience(Preset::Dotnet, aud, listed));
             let mark =

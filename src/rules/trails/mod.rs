@@ -60,7 +60,7 @@ pub struct TrailRule {
 
 /// Trails that have something in common.
 pub struct Group<'g> {
-    /// Where the trails are made.
+    /// Where the trails are made; for a group by [`By::Place`] or [`By::Principal`] with the steps that belong there only.
     pub store: &'g dyn Store,
     /// Which trails, by number.
     pub members: &'g [u32],
@@ -72,6 +72,9 @@ pub struct Group<'g> {
     pub spot: Option<Spot<'g>>,
     /// API and principal that a group by [`By::Principal`] has in common.
     pub principal: Option<(Option<&'g str>, &'g str)>,
+    /// True for those that do not tell what they would be grouped by: they have nothing in common, and a rule only counts
+    /// what it could not look at.
+    pub keyless: bool,
 }
 
 impl<'g> Group<'g> {
@@ -157,6 +160,8 @@ impl<'t> Trail<'t> {
 /// Uses of a token that have gateway, API, outcome, place, user agent, host, principal and marks in common.
 #[derive(Clone, Debug)]
 pub struct Step<'t> {
+    /// Its number among what this run, or the earlier one, keeps of the token.
+    pub row: u16,
     /// Gateway.
     pub gateway: Option<&'t str>,
     /// API.
@@ -265,6 +270,11 @@ impl<'t> Step<'t> {
     /// The place as rules tell places apart.
     pub fn spot(&self) -> Option<Spot<'t>> {
         self.place.map(|place| place.spot())
+    }
+
+    /// True if none of its uses has a path, although they have a time.
+    pub fn lacks_route(&self) -> bool {
+        self.seen().is_some() && self.routes.as_slice().is_empty()
     }
 
     /// True if one of its uses lies in one of some half-open stretches.

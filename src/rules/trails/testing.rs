@@ -6,6 +6,7 @@ use crate::facts::Outcome;
 /// A step with one use at an instant, and nothing else known.
 pub(super) fn step<'t>(time: i64) -> Step<'t> {
     Step {
+        row: 0,
         gateway: None,
         api: None,
         outcome: Outcome::Accepted,
