@@ -308,8 +308,8 @@ fn folder_of(source: &str) -> String {
             segment.chars().take(100).map(|next| if keep(next) { next } else { '_' }).collect();
         // A leading dot would hide the directory, or leave the archive; no directory may take the name of a document.
         let text = if let Some(rest) = text.strip_prefix('.') { format!("_{rest}") } else { text };
-        let lower = text.to_ascii_lowercase();
-        if lower.ends_with(".json") || lower.ends_with(".jsonl") { format!("{text}_") } else { text }
+        let extension = Path::new(&text).extension().unwrap_or_default().to_ascii_lowercase();
+        if extension == "json" || extension == "jsonl" { format!("{text}_") } else { text }
     });
     safe.take(16).collect::<Vec<_>>().join("/")
 }
