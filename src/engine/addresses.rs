@@ -8,6 +8,9 @@ use crate::time::UtcMicros;
 use hashbrown::HashMap;
 use std::collections::BTreeSet;
 
+/// Whether it has no time, so that it comes last; its time; the address.
+type Sighting<'n> = (bool, Option<UtcMicros>, &'n str);
+
 /// Fills in `client_ips` where a finding about a token has none: the addresses of all uses of the token at the finding's
 /// gateway and API with its outcome, in the order in which they came. Without the activity they stay empty.
 pub(super) fn fill(findings: &mut [FindingRow], partial: &Partial) {
@@ -21,8 +24,7 @@ pub(super) fn fill(findings: &mut [FindingRow], partial: &Partial) {
     if wanted.is_empty() {
         return;
     }
-    // No time comes last.
-    let mut found: HashMap<usize, BTreeSet<(bool, Option<UtcMicros>, &str)>> = HashMap::new();
+    let mut found: HashMap<usize, BTreeSet<Sighting<'_>>> = HashMap::new();
     let names = &partial.names;
     for row in partial.activity.rows() {
         let (Some(places), Some(address)) = (wanted.get(&row.key.token), names.optional(row.key.client_ip))

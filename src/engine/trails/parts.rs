@@ -32,7 +32,7 @@ impl<K: Ord> Parts<K> {
     ) -> Self {
         let mut list = Vec::new();
         for number in 0..store.count() {
-            if !store.contexts(number).any(|context| may(context)) {
+            if !store.contexts(number).any(&may) {
                 continue;
             }
             let trail = store.trail(number);

@@ -64,11 +64,10 @@ pub(in crate::engine) fn state_table(
     tenants.extend(seen.into_iter().filter_map(|tid| held.names.optional(tid)).map(str::to_owned));
     let mut rows: Vec<(Fingerprint, u64, Kept)> = Vec::new();
     let past = earlier.map(|earlier| earlier.known());
-    let believed = [Some(known(held)), past].into_iter().flatten();
-    let believed =
-        believed.flat_map(|known| known.tokens.summaries()).filter(|token| believes(token.verdict));
+    let nights = [Some(known(held)), past].into_iter().flatten();
+    let vouched = nights.flat_map(|known| known.tokens.summaries()).filter(|token| believes(token.verdict));
     // One record with a date far off must not make all others look old.
-    let end = believed.filter_map(last_while_alive).max().or(last);
+    let end = vouched.filter_map(last_while_alive).max().or(last);
     for known in [Some(known(held)), past].into_iter().flatten() {
         for (token, number) in known.tokens.summaries().zip(0..) {
             if !end.is_some_and(|end| matters(token, end, believes(token.verdict))) {
