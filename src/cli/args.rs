@@ -2,11 +2,13 @@
 
 mod audit;
 mod fetch;
+mod keys;
 mod policy;
 mod values;
 
 pub(super) use audit::{AuditArgs, FilterArgs, ProgressKind};
 pub(super) use fetch::{FetchArgs, FetchCloud, SourceArgs};
+pub(super) use keys::{AddArgs, DiffArgs, PackArgs, ShowArgs, TimelineArgs};
 pub(super) use policy::{CoverageArgs, ExplainArgs, InitArgs, PolicyCommand, TestArgs};
 pub(super) use values::{FailOn, fingerprint, nearest, unknown_rule};
 
@@ -159,24 +161,8 @@ pub(super) struct GenerateArgs {
 /// `keys`
 #[derive(Debug, Subcommand)]
 pub(super) enum KeysCommand {
-    /// Add captured key documents to an archive
-    #[command(
-        after_long_help = "Example:\n  tokentrail keys add jwks.json --captured-at 2026-11-22T10:34:27Z \\\n      --source https://login.microsoftonline.com/common/discovery/v2.0/keys"
-    )]
-    Add {
-        /// Key documents (JWKS), exactly as the issuer served them
-        #[arg(required = true, value_name = "FILE")]
-        files: Vec<PathBuf>,
-        /// When they were served: RFC 3339, or a date for some time on that day
-        #[arg(long, value_name = "TIME")]
-        captured_at: String,
-        /// Where they were served: the URL of the key document
-        #[arg(long, value_name = "URL")]
-        source: Option<String>,
-        /// The archive
-        #[arg(long, value_name = "DIR", default_value = "keys")]
-        keys: PathBuf,
-    },
+    /// Add captures that others made: documents, directories, certificates
+    Add(AddArgs),
     /// Check an archive before it is relied on: tampering, wrong keys, gaps, and sources that logs need
     #[command(
         after_long_help = "Exits with 1 if something is wrong.\n\nExample:\n  tokentrail keys check out/ --keys keys --since 30d"
@@ -184,9 +170,17 @@ pub(super) enum KeysCommand {
     Check(KeysCheckArgs),
     /// Capture key documents over HTTPS, and record what came of it: the only command that uses the network
     Fetch(Box<FetchArgs>),
-    /// List the keys of an archive and when they were seen
+    /// Say which keys were added, removed or changed between two archives or two instants
+    Diff(DiffArgs),
+    /// Write an archive into one Parquet file, which starts fast and is read like the directory
+    Pack(PackArgs),
+    /// Tell everything that an archive knows about a key
+    Show(ShowArgs),
+    /// Draw the life of each key, with captures and gaps
+    Timeline(TimelineArgs),
+    /// List the keys of an archive, when they were seen, gaps, certificates and issuers
     List {
-        /// The archive
+        /// The archive: a directory, or a packed file
         #[arg(long, value_name = "DIR", default_value = "keys")]
         keys: PathBuf,
         #[command(flatten)]

@@ -5,6 +5,7 @@ mod audit;
 mod clock;
 mod completions;
 mod console;
+mod deliver;
 mod exit;
 mod formats;
 mod generate;

@@ -6,6 +6,8 @@ use super::capture::Metadata;
 use super::capture::Served;
 use super::document::Document;
 use super::error::KeysError;
+use super::files::Files;
+use super::jwk::Jwk;
 use super::jwk::Material;
 use super::jwk::Unusable;
 use super::stored::LINES_FILE;
@@ -56,31 +58,38 @@ impl Tampering {
 }
 
 impl Archive {
-    /// Reads a directory and checks every recorded digest.
+    /// Reads a directory, or the one file that [`pack`](super::pack()) makes of it, and checks every recorded digest.
     ///
     /// # Errors
     ///
     /// See [`KeysError`]; the first fault is reported, those of `captures.jsonl` before those of unnamed documents.
     pub fn read(directory: &Path) -> Result<Self, KeysError> {
-        let (archive, faults) = Self::inspect(directory)?;
-        match faults.into_iter().next() {
-            Some(fault) => Err(fault),
-            None => Ok(archive),
-        }
+        Self::whole(&Files::read(directory)?, directory)
     }
 
-    /// Reads as much of a directory as can be read, and gives everything that is wrong with the rest.
+    /// [`Self::read`] for files that were read.
+    pub(super) fn whole(files: &Files, directory: &Path) -> Result<Self, KeysError> {
+        let (archive, faults) = Self::of(files, directory)?;
+        faults.into_iter().next().map_or(Ok(archive), Err)
+    }
+
+    /// Reads as much of an archive as can be read, and gives everything that is wrong with the rest.
     ///
     /// # Errors
     ///
     /// If a file or folder cannot be read, or there is nothing in it to verify with and nothing wrong with it either.
     pub fn inspect(directory: &Path) -> Result<(Self, Vec<KeysError>), KeysError> {
+        Self::of(&Files::read(directory)?, directory)
+    }
+
+    /// [`Self::inspect`] for files that were read.
+    pub(super) fn of(files: &Files, directory: &Path) -> Result<(Self, Vec<KeysError>), KeysError> {
         let mut faults = Vec::new();
-        let (stored, sha256, mut notices) = Stored::read(directory, &mut faults)?;
+        let (stored, mut notices) = Stored::of(files, &mut faults);
         let mut archive = Self {
             captures: Vec::new(),
             metadata: Vec::new(),
-            sha256,
+            sha256: files.sha256(),
             notices: Vec::new(),
             tampering: Vec::new(),
         };
@@ -193,7 +202,12 @@ fn file_name_time(file: &str) -> Option<CaptureTime> {
 fn malformed_keys(captures: &[Capture]) -> Vec<String> {
     let mut seen = HashSet::new();
     let mut notices = Vec::new();
+    let mut sets = HashSet::new();
     for capture in captures {
+        // Captures of an unchanged document share its keys.
+        if !sets.insert((&capture.source, Arc::as_ptr(&capture.keys).cast::<Jwk>())) {
+            continue;
+        }
         for (at, key) in capture.keys.iter().enumerate() {
             let Material::Other { why: Unusable::Malformed, digest } = key.material else { continue };
             if seen.insert((&capture.source, &key.kid, digest)) {

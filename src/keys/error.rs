@@ -77,6 +77,14 @@ pub enum KeysError {
         /// Recorded digest, lower-case hexadecimal.
         recorded: String,
     },
+    /// A packed archive that is not what was packed.
+    #[error("{}: {reason}; pack the archive's directory again with `tokentrail keys pack`", path.display())]
+    Pack {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A capture that cannot be added.
     #[error("{0}")]
     Add(String),

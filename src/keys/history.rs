@@ -10,9 +10,11 @@ use super::archive::Tampering;
 use super::capture::Capture;
 use super::capture::Metadata;
 use super::error::KeysError;
-use super::jwk::Jwk;
 use super::key::Key;
 use super::key::Listing;
+use super::numbered;
+use super::numbered::KeyNumbers;
+use super::numbered::address;
 use super::source::Issuer;
 use super::source::SourceKind;
 use super::timeline;
@@ -24,6 +26,7 @@ use crate::time::UtcMicros;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -67,11 +70,8 @@ pub struct KeyHistory {
     tampering: Vec<Tampering>,
 }
 
-/// Order of keys: by kid, then by material.
-type KeyName = (Option<String>, Vec<u8>);
-
 impl KeyHistory {
-    /// Reads an archive directory.
+    /// Reads an archive: a directory, or a packed file.
     ///
     /// # Errors
     ///
@@ -98,9 +98,10 @@ impl KeyHistory {
             notices,
             tampering,
         };
-        let ids = history.add_keys(&captures);
-        history.add_captures(&captures, &ids);
-        history.add_listings(&captures, &ids);
+        let (keys, sets) = numbered::keys(&captures);
+        history.keys = keys;
+        history.add_captures(&captures, &sets);
+        history.add_listings(&captures, &sets);
         history.index();
         let shown = |name: &str| {
             if name.is_empty() { "the archive's own directory".to_owned() } else { format!("`{name}`") }
@@ -115,31 +116,13 @@ impl KeyHistory {
         history
     }
 
-    fn add_keys(&mut self, captures: &[Capture]) -> HashMap<KeyName, KeyId> {
-        let mut named: BTreeMap<KeyName, Key> = BTreeMap::new();
-        let mut ordered: Vec<&Capture> = captures.iter().collect();
-        ordered.sort_by_key(|capture| (capture.time, &capture.source));
-        for jwk in ordered.iter().flat_map(|capture| capture.keys.iter()) {
-            named.entry(key_name(jwk)).or_insert_with(|| Key::new(jwk)).describe(jwk);
-        }
-        let mut ids = HashMap::new();
-        for (at, (name, key)) in named.into_iter().enumerate() {
-            ids.insert(name, KeyId(narrow(at)));
-            self.keys.push(key);
-        }
-        ids
-    }
-
-    fn add_captures(&mut self, captures: &[Capture], ids: &HashMap<KeyName, KeyId>) {
+    fn add_captures(&mut self, captures: &[Capture], sets: &KeyNumbers) {
         for capture in captures {
-            let keys: BTreeSet<KeyId> =
-                capture.keys.iter().filter_map(|jwk| ids.get(&key_name(jwk)).copied()).collect();
-            let sighting = Sighting {
-                time: capture.time,
-                complete: capture.complete,
-                keys: keys.into_iter().collect(),
-                file: capture.file.clone(),
-            };
+            let mut keys = sets.get(&address(capture)).cloned().unwrap_or_default();
+            keys.sort_unstable();
+            keys.dedup();
+            let sighting =
+                Sighting { time: capture.time, complete: capture.complete, keys, file: capture.file.clone() };
             let source = self.sources.binary_search_by(|source| source.name.cmp(&capture.source));
             if let Some(source) = source.ok().and_then(|at| self.sources.get_mut(at)) {
                 source.captures.push(sighting);
@@ -150,16 +133,19 @@ impl KeyHistory {
         }
     }
 
-    fn add_listings(&mut self, captures: &[Capture], ids: &HashMap<KeyName, KeyId>) {
+    fn add_listings(&mut self, captures: &[Capture], sets: &KeyNumbers) {
         let mut issuers: BTreeMap<(KeyId, SourceId), BTreeSet<Option<String>>> = BTreeMap::new();
+        let mut met = HashSet::new();
         for capture in captures {
             let Ok(at) = self.sources.binary_search_by(|source| source.name.cmp(&capture.source)) else {
                 continue;
             };
-            for jwk in capture.keys.iter() {
-                if let Some(id) = ids.get(&key_name(jwk)) {
-                    issuers.entry((*id, SourceId(narrow(at)))).or_default().insert(jwk.issuer.clone());
-                }
+            if !met.insert((at, address(capture))) {
+                continue;
+            }
+            let ids = sets.get(&address(capture)).map(Vec::as_slice).unwrap_or_default();
+            for (jwk, id) in capture.keys.iter().zip(ids) {
+                issuers.entry((*id, SourceId(narrow(at)))).or_default().insert(jwk.issuer.clone());
             }
         }
         // A key's first sighting by anybody bounds the proof that it was absent before.
@@ -339,10 +325,6 @@ impl KeyHistory {
         let listed = listings.iter().any(serving);
         listings.iter().filter(move |listing| !listed || serving(listing))
     }
-}
-
-fn key_name(jwk: &Jwk) -> KeyName {
-    (jwk.kid.clone(), jwk.material.identity())
 }
 
 /// The sources that have captures, in byte order, with the metadata that belongs to each: of the same source, or

@@ -178,7 +178,7 @@ impl Material {
 
 impl Certificate {
     /// Reads one entry of `x5c`: base64 (white space allowed) of DER. `None` if it does not decode at all.
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let mut der = Vec::new();
         if text.is_empty() || base64url::decode(text.as_bytes(), &mut der) == Spelling::Invalid {
             return None;
@@ -196,7 +196,7 @@ impl Certificate {
     }
 
     /// The key that the certificate holds.
-    fn material(&self) -> Option<Material> {
+    pub(super) fn material(&self) -> Option<Material> {
         der::certificate(&self.der)?.material
     }
 

@@ -1,9 +1,12 @@
 //! A key of the history, as all documents together describe it.
 
 use super::SourceId;
+use super::Standing;
+use super::coverage::Stretch;
 use super::jwk::Certificate;
 use super::jwk::Jwk;
 use super::prepared::PreparedKey;
+use super::timeline;
 use super::timeline::SourceStanding;
 use crate::redact;
 use crate::time::UtcMicros;
@@ -56,6 +59,21 @@ impl Listing {
     /// First and last instant at which the source listed the key.
     pub fn seen(&self) -> (UtcMicros, UtcMicros) {
         (self.standing.first_seen, self.standing.last_seen)
+    }
+
+    /// Captures of the source that hold the key.
+    pub fn captures(&self) -> usize {
+        self.standing.captures()
+    }
+
+    /// The stretches between these in which the key may have been gone ([`Presence::Gap`](super::Presence)).
+    pub fn gaps(&self) -> Vec<Stretch> {
+        self.standing.gaps()
+    }
+
+    /// What this source alone proves of the key's life. The presence says nothing.
+    pub fn bounds(&self) -> Standing {
+        timeline::join(&[&self.standing])
     }
 }
 

@@ -2,25 +2,32 @@
 //! had, when, and that verifies with them (contract section 4).
 //!
 //! ```text
-//! directory -> Archive (captures, metadata) -> KeyHistory -> candidates -> PreparedKey
+//! directory or packed file -> Archive (captures, metadata) -> KeyHistory -> candidates -> PreparedKey
 //! ```
 
-mod add;
 mod archive;
 mod candidates;
 mod capture;
 mod chain;
 mod coverage;
 mod der;
+mod difference;
 mod document;
 mod error;
+mod files;
 mod history;
+mod import;
 mod jwk;
 mod key;
 mod listing;
+mod numbered;
+mod pack;
+mod picture;
 mod prepared;
 mod rsa_x4;
+mod show;
 mod source;
+mod statement;
 mod stored;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -28,16 +35,17 @@ mod timeline;
 mod when;
 mod writer;
 
-pub use add::add;
 pub use archive::{Archive, Tampering};
 pub use capture::Capture;
 pub use capture::Metadata;
 pub use coverage::{Stretch, sources_of};
+pub use difference::{ComparedSource, Difference, KeyChange, KeySets};
 pub use document::Document;
 pub use error::KeysError;
 pub use history::KeyHistory;
 pub use history::Sighting;
 pub use history::Source;
+pub use import::{Import, Imported, import};
 pub use jwk::Certificate;
 pub use jwk::Curve;
 pub use jwk::Jwk;
@@ -46,11 +54,14 @@ pub use jwk::Unusable;
 pub use jwk::certificate_key;
 pub use key::Key;
 pub use key::Listing;
+pub use listing::CertificateRow;
 pub use listing::KeyRow;
 pub use listing::SourceRow;
+pub use pack::{Packed, pack};
 pub use prepared::Fit;
 pub use prepared::PreparedKey;
 pub use rsa_x4::{LANES, LaneJob, LaneKey, Width, accepted, lanes_available};
+pub use show::{KeyDetail, KeySource, Life};
 pub use source::EntraSource;
 pub use source::EntraTenant;
 pub use source::SourceKind;

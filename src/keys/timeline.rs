@@ -7,6 +7,7 @@
 use super::KeyId;
 use super::Presence;
 use super::Standing;
+use super::coverage::Stretch;
 use super::history::Sighting;
 use super::when::CaptureTime;
 use crate::time::DAY;
@@ -81,6 +82,38 @@ impl SourceStanding {
             first_absent_after: after.first().map(|time| time.end),
             retired_at: retired_at(&after),
         })
+    }
+
+    /// Captures that hold the key.
+    pub(super) fn captures(&self) -> usize {
+        self.holding.len()
+    }
+
+    /// The captures that hold the key, as stretches of time.
+    pub(super) fn known(&self) -> impl Iterator<Item = Stretch> {
+        self.holding.iter().map(|holding| (holding.start, holding.end))
+    }
+
+    /// The stretches in which the key is known or presumed to have been listed.
+    pub(super) fn presumed(&self) -> Vec<Stretch> {
+        let mut runs: Vec<Stretch> = Vec::new();
+        let mut lasts = false;
+        for holding in &self.holding {
+            match runs.last_mut() {
+                Some(run) if lasts => run.1 = holding.end,
+                _ => runs.push((holding.start, holding.end)),
+            }
+            lasts = holding.lasts;
+        }
+        runs
+    }
+
+    /// The stretches between the first and the last sighting in which the key may have been gone: a capture without it or a
+    /// failed fetch lies between the captures on either side.
+    pub(super) fn gaps(&self) -> Vec<Stretch> {
+        let next = self.holding.iter().skip(1);
+        let pairs = self.holding.iter().zip(next).filter(|(before, _)| !before.lasts);
+        pairs.map(|(before, after)| (before.end, after.start)).filter(|(from, to)| from < to).collect()
     }
 
     /// Whether a capture holds the key at an instant, or the captures on either side do.
@@ -188,6 +221,11 @@ mod tests {
         assert_eq!(at(35), None, "a capture without it follows");
         assert_eq!(at(50), Some(Presence::Known));
         assert_eq!(at(51), None);
+        let hours = |(from, to): Stretch| (from.0 / HOUR, to.0 / HOUR);
+        let presumed = standing.presumed().into_iter().map(hours);
+        assert_eq!(presumed.collect::<Vec<_>>(), [(0, 10), (30, 30), (50, 50)]);
+        let gaps = standing.gaps().into_iter().map(hours);
+        assert_eq!(gaps.collect::<Vec<_>>(), [(10, 30), (30, 50)]);
     }
 
     #[test]

@@ -73,7 +73,7 @@ pub(in crate::cli) struct InputArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Keys")]
 pub(in crate::cli) struct KeysArgs {
-    /// Key archive; without one no signature can be verified
+    /// Key archive, a directory or a packed file; without one no signature can be verified
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) keys: Option<PathBuf>,
     /// Exit with 2 without an archive, with 3 if it does not cover a token

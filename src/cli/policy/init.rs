@@ -6,6 +6,7 @@ use super::super::args::InitArgs;
 use super::super::audit;
 use super::super::console;
 use super::super::console::Console;
+use super::super::deliver;
 use super::super::exit::{Exit, Failure, Outcome};
 use super::super::formats;
 use super::super::keys;
@@ -13,7 +14,6 @@ use super::super::signals::Signals;
 use super::load;
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use tokentrail::engine::{Engine, Filters, Setup};
@@ -166,16 +166,7 @@ fn add(path: &Path, policy: &Policy, draft: &Draft, console: Console) -> Result<
 /// Prints a policy, or writes it whole or not at all.
 fn deliver(text: &str, output: Option<&Path>) -> Outcome {
     let Some(path) = output else { return console::print(text) };
-    let failed = |error: std::io::Error| {
-        Failure::output(anyhow::Error::new(error).context(format!("cannot write {}", path.display())))
-    };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
-    if let Ok(known) = fs::metadata(path) {
-        file.as_file().set_permissions(known.permissions()).map_err(failed)?;
-    }
-    file.persist(path).map_err(|error| failed(error.error))?;
+    deliver::file(path, text.as_bytes())?;
     Ok(Exit::Clean)
 }
 
