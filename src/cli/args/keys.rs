@@ -33,7 +33,7 @@ pub(in crate::cli) struct AddArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = "Example:\n  tokentrail keys show --keys keys X5eXk4xyojNFum1kl2Ytv8dlNP4")]
 pub(in crate::cli) struct ShowArgs {
-    /// The key's kid, else the thumbprint of its certificate or the SHA-256 of its SubjectPublicKeyInfo
+    /// The key's kid, else the thumbprint of its certificate or the SHA-256 of its public key (`spki_sha256` of a listing)
     #[arg(value_name = "KID", allow_hyphen_values = true)]
     pub(in crate::cli) kid: String,
     /// The archive: a directory, or a packed file
