@@ -406,6 +406,8 @@ fn used(observed: &Observed<'_, '_>) -> Used {
 mod tests {
     use crate::codec::base64url;
     use crate::engine::{Engine, Filters, Partial, Rows, Setup};
+    use crate::rules::RULES;
+    use crate::rules::kit::Judge;
     use arrow::array::{ArrayRef, RecordBatch, StringArray};
     use std::ops::Range;
     use std::sync::Arc;
@@ -428,7 +430,7 @@ mod tests {
         let engine = Engine::new(Setup {
             policy: None,
             keys: None,
-            rules: Vec::new(),
+            rules: RULES.iter().copied().filter(|rule| matches!(rule.judge, Judge::Trails(_))).collect(),
             filters: Filters::default(),
             occurrences: false,
             activity: false,
