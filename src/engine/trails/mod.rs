@@ -401,3 +401,58 @@ fn used(observed: &Observed<'_, '_>) -> Used {
     });
     Used { at: place.at, id, route, probes: facts.outcome == Outcome::DeniedAuthz }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::codec::base64url;
+    use crate::engine::{Engine, Filters, Partial, Rows, Setup};
+    use crate::rules::RULES;
+    use crate::rules::kit::Judge;
+    use arrow::array::{ArrayRef, RecordBatch, StringArray};
+    use std::ops::Range;
+    use std::sync::Arc;
+
+    /// A token with another user agent in each request.
+    fn audited(engine: &Engine, requests: Range<u32>) -> Partial {
+        let part = |json: &str| base64url::encode(json.as_bytes());
+        let token = format!("Bearer {}.{}.c2ln", part(r#"{"alg":"RS256"}"#), part(r#"{"iss":"i"}"#));
+        let tokens: StringArray = requests.clone().map(|_| Some(token.clone())).collect();
+        let agents: StringArray = requests.map(|n| Some(format!("agent-{n}"))).collect();
+        let columns: [(&str, ArrayRef); 2] = [("token", Arc::new(tokens)), ("user_agent", Arc::new(agents))];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let mut partial = engine.partial();
+        engine.audit_batch(&batch, &mut engine.scratch(), &mut partial, &mut Rows::default()).unwrap();
+        partial
+    }
+
+    #[test]
+    fn one_token_does_not_fill_the_memory() {
+        let engine = Engine::new(Setup {
+            policy: None,
+            keys: None,
+            rules: RULES.iter().copied().filter(|rule| matches!(rule.judge, Judge::Trails(_))).collect(),
+            filters: Filters::default(),
+            occurrences: false,
+            activity: false,
+            portable: false,
+        });
+        let mut whole = audited(&engine, 0..20_000);
+        // Each time that the limit is halved it takes twice as many requests to fill what was made free.
+        let few = 7_000;
+        assert!(whole.trails.contexts.list.len() < few, "{}", whole.trails.contexts.list.len());
+        assert!(whole.names.iter().count() < few, "{}", whole.names.iter().count());
+        whole.merge(audited(&engine, 20_000..40_000));
+        assert!(whole.trails.contexts.list.len() < few + 1_000, "{}", whole.trails.contexts.list.len());
+        // A context that is kept is found again, and the same ones are kept whatever came first.
+        let kept = |partial: &Partial| -> std::collections::BTreeSet<String> {
+            let rows = partial.trails.rows_of(super::TokenNumber(0), &partial.names);
+            rows.filter_map(|(.., context)| partial.names.optional(context.agent))
+                .map(str::to_owned)
+                .collect()
+        };
+        let mut backwards = audited(&engine, 20_000..40_000);
+        backwards.merge(audited(&engine, 0..20_000));
+        assert_eq!(kept(&backwards), kept(&whole));
+        assert_eq!(kept(&whole).len(), crate::rules::trails::STEPS_MAX);
+    }
+}
