@@ -28,6 +28,16 @@ struct Run {
     stderr: String,
 }
 
+impl Run {
+    fn of(command: &mut assert_cmd::Command, args: &[&str]) -> Self {
+        let output = command.args(args).output().unwrap();
+        let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        assert!(!stderr.contains("internal error"), "{stderr}");
+        let rows = serde_json::from_str(&stdout).unwrap_or_default();
+        Self { code: output.status.code().unwrap(), rows, stdout, stderr }
+    }
+}
+
 impl Fixture {
     fn new() -> Self {
         let fixture = Self { server: Https::start(), folder: tempfile::tempdir().unwrap() };
@@ -51,14 +61,6 @@ impl Fixture {
         command
     }
 
-    fn run(&self, command: &mut assert_cmd::Command, args: &[&str]) -> Run {
-        let output = command.args(args).output().unwrap();
-        let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
-        assert!(!stderr.contains("internal error"), "{stderr}");
-        let rows = serde_json::from_str(&stdout).unwrap_or_default();
-        Run { code: output.status.code().unwrap(), rows, stdout, stderr }
-    }
-
     /// `keys fetch --format json` of addresses on the server.
     fn fetch(&self, paths: &[&str], args: &[&str]) -> Run {
         let mut command = self.command();
@@ -68,7 +70,7 @@ impl Fixture {
         if !args.contains(&"--retries") {
             command.args(["--retries", "0"]);
         }
-        self.run(command.args(["--format", "json"]), args)
+        Run::of(command.args(["--format", "json"]), args)
     }
 
     fn lines(&self) -> Vec<Value> {

@@ -1,6 +1,6 @@
 //! What is asked, and how: arguments, `sources.toml`, the environment.
 
-use super::{CONFIGURATION, Fixture};
+use super::{CONFIGURATION, Fixture, Run};
 use crate::https::proxy;
 use crate::result::tokentrail;
 use serde_json::Value;
@@ -10,13 +10,13 @@ use std::fs;
 fn one_cron_line_is_quiet_and_goes_on_after_a_failure() {
     let fixture = Fixture::new();
     let (good, bad) = (fixture.server.url("/keys"), fixture.server.url("/gone"));
-    let run = fixture.run(&mut fixture.command(), &["-q", "--url", &good]);
+    let run = Run::of(&mut fixture.command(), &["-q", "--url", &good]);
     assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (0, "", ""));
-    let run = fixture.run(&mut fixture.command(), &["-q", "--url", &bad, "--url", &good]);
+    let run = Run::of(&mut fixture.command(), &["-q", "--url", &bad, "--url", &good]);
     assert_eq!((run.code, run.stdout.as_str()), (3, ""));
     assert_eq!(run.stderr, format!("failed: {bad}: answered with status 404\n"));
     assert_eq!(fixture.lines().len(), 3);
-    let run = fixture.run(&mut fixture.command(), &["--url", &bad, "--url", &good]);
+    let run = Run::of(&mut fixture.command(), &["--url", &bad, "--url", &good]);
     assert!(run.stdout.starts_with("source ") && run.stdout.contains("unchanged"), "{}", run.stdout);
     assert!(run.stderr.contains("1 source of 2 failed"), "{}", run.stderr);
 }
@@ -24,14 +24,14 @@ fn one_cron_line_is_quiet_and_goes_on_after_a_failure() {
 #[test]
 fn sources_come_from_the_archive_where_none_is_named() {
     let fixture = Fixture::new();
-    let run = fixture.run(&mut fixture.command(), &[]);
+    let run = Run::of(&mut fixture.command(), &[]);
     assert!(run.code == 2 && run.stderr.contains("archive/sources.toml"), "{}", run.stderr);
     fixture.configure(&fixture.server.url("/t"), &fixture.server.url("/keys"));
     fs::create_dir_all(fixture.path("archive")).unwrap();
     let write = |text: &str| fs::write(fixture.path("archive/sources.toml"), text).unwrap();
     let (one, two) = (fixture.server.url("/keys"), fixture.server.url(CONFIGURATION));
     write(&format!("[[source]]\nurl = [{one:?}]\n[[source]]\nurl = [{one:?}, {two:?}]\n"));
-    let run = fixture.run(&mut fixture.command(), &["--format", "json"]);
+    let run = Run::of(&mut fixture.command(), &["--format", "json"]);
     assert_eq!((run.code, run.rows.as_array().unwrap().len()), (0, 2), "nothing twice: {}", run.stderr);
     for (text, message) in [
         ("[[source]]\nurls = []\n", "sources.toml:2: unknown field `urls`"),
@@ -40,7 +40,7 @@ fn sources_come_from_the_archive_where_none_is_named() {
         ("[[source]]\ntenant = [\"contoso\"]\n", "sources.toml: tenant contoso: write its GUID"),
     ] {
         write(text);
-        let run = fixture.run(&mut fixture.command(), &[]);
+        let run = Run::of(&mut fixture.command(), &[]);
         assert!(run.code == 2 && run.stderr.contains(message), "{}", run.stderr);
         assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
     }
@@ -67,7 +67,7 @@ fn arguments_that_cannot_be_used_ask_nobody() {
             command = tokentrail();
             command.args(["keys", "fetch"]).current_dir(fixture.folder.path());
         }
-        let run = fixture.run(&mut command, args);
+        let run = Run::of(&mut command, args);
         assert!(run.code == 2 && run.stderr.contains(message), "{args:?}: {}", run.stderr);
     }
     fs::write(fixture.path("ca.pem"), "no certificate").unwrap();
@@ -85,13 +85,13 @@ fn the_proxy_of_the_environment_is_used() {
     let fixture = Fixture::new();
     let url = fixture.server.url("/keys");
     let (port, asked) = proxy(true);
-    let run = fixture.run(
+    let run = Run::of(
         fixture.command().env("HTTPS_PROXY", format!("http://127.0.0.1:{port}")),
         &["--url", &url, "-q"],
     );
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     assert_eq!(*asked.lock().unwrap(), [format!("127.0.0.1:{}", fixture.server.port)]);
-    let run = fixture.run(fixture.command().env("HTTPS_PROXY", "http://u:hunter2@"), &["--url", &url]);
+    let run = Run::of(fixture.command().env("HTTPS_PROXY", "http://u:hunter2@"), &["--url", &url]);
     assert!(run.code == 2 && run.stderr.contains("HTTPS_PROXY"), "{}", run.stderr);
     assert!(!run.stderr.contains("hunter2"), "{}", run.stderr);
 }
@@ -106,7 +106,7 @@ fn entra_is_asked_where_it_serves_keys() {
         let fixture = Fixture::new();
         let mut command = fixture.command();
         command.env("HTTPS_PROXY", format!("http://127.0.0.1:{port}"));
-        let run = fixture.run(&mut command, args);
+        let run = Run::of(&mut command, args);
         assert!(run.code == 3 && run.stderr.contains("403"), "{}", run.stderr);
         let lines = fixture.lines();
         assert!(lines.iter().all(|line| line["status"] == "proxy"), "{lines:#?}");

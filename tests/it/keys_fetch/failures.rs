@@ -1,6 +1,6 @@
 //! What goes wrong on the way: it is named, recorded, and harms nothing.
 
-use super::{CONFIGURATION, Fixture, keys};
+use super::{CONFIGURATION, Fixture, Run, keys};
 use crate::https::{Https, Reply};
 use serde_json::json;
 use std::fs;
@@ -64,8 +64,10 @@ fn tls_and_connections_are_named() {
     assert!(fixture.server.asked().is_empty());
     let mut command = fixture.command();
     let closed = "https://127.0.0.1:1/keys";
-    let run = fixture
-        .run(&mut command, &["--url", closed, "--format", "json", "--url", "https://nowhere.invalid/keys"]);
+    let run = Run::of(
+        &mut command,
+        &["--url", closed, "--format", "json", "--url", "https://nowhere.invalid/keys"],
+    );
     assert_eq!((run.code, &run.rows[0]["status"]), (3, &json!("refused")), "{}", run.stderr);
     assert_eq!(run.rows[1]["status"], "dns", "{}", run.stderr);
 }

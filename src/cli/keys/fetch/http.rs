@@ -221,12 +221,9 @@ fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, Failure> {
     let mut found = Vec::new();
     let mut roots = rustls::RootCertStore::empty();
     for item in parse_pem(&pem) {
-        match item.map_err(|_| bad("not a PEM file".to_owned()))? {
-            PemItem::Certificate(certificate) => {
-                roots.add(certificate.der().to_vec().into()).map_err(|error| bad(error.to_string()))?;
-                found.push(certificate.to_owned());
-            }
-            _ => {}
+        if let PemItem::Certificate(certificate) = item.map_err(|_| bad("not a PEM file".to_owned()))? {
+            roots.add(certificate.der().to_vec().into()).map_err(|error| bad(error.to_string()))?;
+            found.push(certificate.to_owned());
         }
     }
     if found.is_empty() {
