@@ -36,7 +36,8 @@ else header:authorization). Without them it is a GET over https
 at 2026-01-15T12:00:00Z from 192.0.2.10 that was answered with 200, by tid:oid where the API
 authorizes on a principal.
 
-There are no keys: rules that need an archive cannot fire, nor can those that need many requests.
+There are no keys: rules that need an archive cannot fire, nor can those that need many requests. A
+`signature` that is not valid is therefore never quiet.
 
 Exit codes: 0 all tests hold, 1 one does not, 2 a file cannot be used.";
 
