@@ -190,7 +190,9 @@ fn sufficient(sets: &[&Values]) -> BTreeSet<String> {
     loop {
         let mut requests: BTreeMap<&str, u64> = BTreeMap::new();
         for (set, accepted) in &open {
-            set.iter().for_each(|value| *requests.entry(value).or_default() += accepted);
+            for value in set {
+                *requests.entry(value).or_default() += accepted;
+            }
         }
         let most = requests.into_iter().max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(a.0)));
         let Some((value, _)) = most else { return chosen };
