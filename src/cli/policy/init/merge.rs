@@ -20,8 +20,10 @@ pub(super) struct Merged {
     pub(super) open: Vec<String>,
 }
 
+/// Which of the values that were seen are added.
+type IsLive<'s> = &'s dyn Fn(&str, &Seen) -> bool;
 /// A list of an entry by its key: its values in force, what was seen, and which of that is live.
-type Stated<'s> = (&'static str, Option<&'s Vec<String>>, &'s Values, &'s dyn Fn(&str, &Seen) -> bool);
+type Stated<'s> = (&'static str, Option<&'s Vec<String>>, &'s Values, IsLive<'s>);
 
 /// Adds a draft to the text of a policy.
 pub(super) fn merged(path: &Path, text: &str, policy: &Policy, draft: &Draft) -> Result<Merged, Failure> {
@@ -85,7 +87,7 @@ fn by_itself(_: &str, seen: &Seen) -> bool {
 fn stated<'s>(
     settings: &'s ApiSettings,
     lists: &'s Lists,
-    [known, scopes, roles]: [&'s dyn Fn(&str, &Seen) -> bool; 3],
+    [known, scopes, roles]: [IsLive<'s>; 3],
 ) -> [Stated<'s>; 5] {
     [
         ("audiences", settings.audiences.as_ref(), &lists.audiences, &by_itself),
