@@ -264,11 +264,11 @@ fn later_runs_only_add() {
 
 #[test]
 fn what_a_policy_cannot_hold_is_for_review() {
-    let long = format!("api://{}", "x".repeat(300));
+    let oversized = format!("api://{}", "x".repeat(300));
     let log = [
         users(0..9, &json!({}), "rsa-a", &json!({})),
         users(0..9, &json!({"tid": "contoso"}), "rsa-a", &json!({})),
-        users(0..7, &json!({"aud": long}), "rsa-a", &json!({})),
+        users(0..7, &json!({"aud": oversized}), "rsa-a", &json!({})),
     ]
     .concat();
     let folder = Folder::new(&log);
