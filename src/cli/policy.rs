@@ -5,7 +5,7 @@ mod good;
 mod init;
 mod test;
 
-use super::args::{ExplainArgs, Listing, PolicyCommand};
+use super::args::{ExplainArgs, Listing, PolicyCommand, unknown_rule};
 use super::console;
 use super::console::Console;
 use super::exit::{Failure, Outcome};
@@ -13,9 +13,7 @@ use serde_json::json;
 use std::fmt::Write as _;
 use std::path::Path;
 use tokentrail::policy;
-use tokentrail::policy::Explanation;
-use tokentrail::policy::Policy;
-use tokentrail::policy::Request;
+use tokentrail::policy::{Accept, Explanation, Notice, Policy, Request};
 use tokentrail::rules;
 use tokentrail::sink::{Align, counted, table, visible};
 
@@ -47,27 +45,29 @@ fn check(file: &Path, format: Listing, console: Console) -> Outcome {
             "apis": policy.apis().iter().map(|api| &api.name).collect::<Vec<_>>(),
             "gateways": policy.gateways().iter().map(|gateway| &gateway.name).collect::<Vec<_>>(),
             "accepts": policy.accepts().len(),
-            "notices": policy.notices(),
+            "notices": noticed(&policy),
         }));
     }
     notices(&policy, console);
     console::print(&described(&policy))
 }
 
-/// What is probably not meant so.
+/// Says what is probably not meant so.
 pub(super) fn notices(policy: &Policy, console: Console) {
-    for notice in policy.notices() {
+    for notice in noticed(policy) {
         console.note(&format!("note: {}\n", visible(&notice.to_string())));
     }
-    for (index, accept) in policy.accepts().iter().enumerate() {
-        if rules::find(&accept.rule).is_none() {
-            let place = policy.accept_place(index).map(ToString::to_string).unwrap_or_default();
-            let rule = visible(&accept.rule);
-            console.note(&format!(
-                "note: {place}: this version has no rule {rule}, so the exception never applies\n"
-            ));
-        }
-    }
+}
+
+/// What is probably not meant so; which rules there are, a policy itself does not know.
+fn noticed(policy: &Policy) -> Vec<Notice> {
+    let accepts = policy.accepts().iter().enumerate();
+    let unknown = accepts.filter(|(_, accept)| rules::find(&accept.rule).is_none());
+    let unknown = unknown.filter_map(|(index, Accept { rule, .. })| {
+        let text = format!("rule {rule}: {}; the exception never applies", unknown_rule(rule));
+        Some(Notice { place: policy.accept_place(index)?.clone(), text })
+    });
+    policy.notices().iter().cloned().chain(unknown).collect()
 }
 
 /// A policy in a few lines.

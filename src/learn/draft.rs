@@ -1,6 +1,8 @@
 //! From what was seen to the APIs of a draft: places that take the same audiences belong together.
 
-use super::observe::{Group, OfAudience, Place, Seen};
+use super::observe::{Group, OfAudience, Place};
+use super::permissions::Held;
+use super::seen::Seen;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Least share of a place's requests, in percent, at which an audience counts as the place's own.
@@ -59,14 +61,14 @@ pub struct Lists {
     /// Those among them that are live by all their accepted requests, at whatever API: an application that is known
     /// everywhere else is no stranger here.
     pub known_clients: BTreeSet<String>,
-    /// Scopes.
-    pub scopes: Values,
-    /// Roles.
-    pub roles: Values,
+    /// Scopes and roles.
+    pub permissions: Held,
     /// Tenants.
     pub tenants: Values,
     /// Families of Entra's issuers.
     pub kinds: Values,
+    /// Accepted requests with a genuine token that says something that no policy can hold.
+    pub unusable: u64,
     /// Accepted requests whose token nobody vouches for.
     pub unverified: u64,
     /// Accepted requests without a token.
@@ -92,6 +94,7 @@ pub struct Open {
 struct Leaf {
     place: Place,
     seen: Seen,
+    unusable: u64,
     unverified: u64,
     without_token: u64,
     audiences: BTreeMap<String, OfAudience>,
@@ -99,8 +102,8 @@ struct Leaf {
 
 impl Leaf {
     fn new(place: Place, group: Group) -> Self {
-        let Group { seen, audiences, unverified, without_token } = group;
-        Self { place, seen, unverified, without_token, audiences: audiences.finish().0 }
+        let Group { seen, audiences, unusable, unverified, without_token } = group;
+        Self { place, seen, unusable, unverified, without_token, audiences: audiences.finish().0 }
     }
 
     /// The audience of most accepted requests; the byte-least of several.
@@ -188,9 +191,21 @@ pub fn draft(places: BTreeMap<Place, Group>, taken: &BTreeSet<String>) -> Draft 
             lists.add(leaf, Some(application), &applications, &mains);
         }
     }
+    let mut wide: BTreeMap<(Vec<String>, Vec<String>), usize> = BTreeMap::new();
+    for ((_, paths), (hosts, _)) in &entries {
+        *wide.entry((collapsed(hosts.clone()), paths.clone())).or_default() += 1;
+    }
     for ((_, paths), (hosts, lists)) in entries {
-        let hosts = collapsed(hosts);
-        draft.apis.push(Api { name: String::new(), hosts, paths, lists });
+        // Two entries below one domain would be the same to every request.
+        let key = (collapsed(hosts.clone()), paths);
+        let alone = wide.get(&key) == Some(&1);
+        let (collapsed, paths) = key;
+        draft.apis.push(Api {
+            name: String::new(),
+            hosts: if alone { collapsed } else { hosts },
+            paths,
+            lists,
+        });
     }
     draft.apis.sort_by(|a, b| (&a.hosts, &a.paths).cmp(&(&b.hosts, &b.paths)));
     name(&mut draft.apis, taken);
@@ -205,6 +220,7 @@ pub fn draft(places: BTreeMap<Place, Group>, taken: &BTreeSet<String>) -> Draft 
         let known = |client: &&String| clients.get(*client).is_some_and(Seen::is_live);
         let accepted = lists.clients.iter().filter(|(_, seen)| seen.accepted > 0);
         lists.known_clients = accepted.map(|(client, _)| client).filter(known).cloned().collect();
+        lists.permissions.choose();
     }
     for leaf in leaves.iter().filter(|leaf| leaf.seen.is_live()) {
         for audience in leaf.audiences.values().filter(|audience| audience.seen.is_live()) {
@@ -213,6 +229,13 @@ pub fn draft(places: BTreeMap<Place, Group>, taken: &BTreeSet<String>) -> Draft 
         }
     }
     draft
+}
+
+impl Api {
+    /// True if something in it would check audiences; without that it would let everything pass in silence.
+    pub fn is_live(&self) -> bool {
+        self.lists.audiences.values().any(Seen::is_live)
+    }
 }
 
 impl Lists {
@@ -225,6 +248,7 @@ impl Lists {
         mains: &BTreeSet<String>,
     ) {
         self.seen.merge(&leaf.seen);
+        self.unusable += leaf.unusable;
         self.unverified += leaf.unverified;
         self.without_token += leaf.without_token;
         for (audience, of_audience) in &leaf.audiences {
@@ -236,10 +260,9 @@ impl Lists {
             if elsewhere || !of_audience.seen.is_live() {
                 continue;
             }
+            self.permissions.add(&of_audience.permissions);
             for (mine, theirs) in [
                 (&mut self.clients, &of_audience.clients),
-                (&mut self.scopes, &of_audience.scopes),
-                (&mut self.roles, &of_audience.roles),
                 (&mut self.tenants, &of_audience.tenants),
                 (&mut self.kinds, &of_audience.kinds),
             ] {
@@ -249,7 +272,7 @@ impl Lists {
     }
 }
 
-fn merge_values(mine: &mut Values, theirs: &Values) {
+pub(super) fn merge_values(mine: &mut Values, theirs: &Values) {
     for (text, seen) in theirs {
         mine.entry(text.clone()).or_default().merge(seen);
     }

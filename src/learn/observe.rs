@@ -3,7 +3,9 @@
 //!
 //! Values are learned from tokens with a valid signature alone. Of other requests only the place is kept, for review.
 
-use super::bounded::{Bounded, Least, digest_of};
+use super::bounded::Bounded;
+use super::permissions::{Permissions, Wanted};
+use super::seen::{Seen, Sighting};
 use crate::entra::IssuerKind;
 use crate::facts::{Facts, Outcome, Tokenless};
 use crate::policy::{normal_host, normal_path};
@@ -11,8 +13,6 @@ use crate::redact;
 use crate::rules::kit::{Cells, Judge};
 use crate::rules::run::{Conclusion, RestoreError, RunRule, RunState};
 use crate::rules::{Category, Confidence, Lane, Rule};
-use crate::sink::{counted, grouped};
-use crate::time::{DAY, UtcMicros};
 use crate::token::Claims;
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -21,38 +21,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Places that are kept.
 const PLACES_MAX: usize = 500;
 /// Values of a kind that are kept at a place.
-const VALUES_MAX: usize = 200;
-/// Identities and days that are told apart.
-const IDENTITIES_MAX: usize = 64;
-const DAYS_MAX: usize = 32;
-/// What makes a value more than an exception.
-const IDENTITIES_MIN: usize = 5;
-const DAYS_MIN: usize = 2;
+pub(super) const VALUES_MAX: usize = 200;
 /// Longest value that is learned, in bytes; no id, audience or role is longer.
 const VALUE_BYTES_MAX: usize = 256;
 /// Longest segment of a path that is taken for a name.
 const SEGMENT_BYTES_MAX: usize = 40;
-
-/// How often something was seen, and with whom.
-#[derive(Clone, Debug, Default)]
-pub struct Seen {
-    /// Accepted requests.
-    pub accepted: u64,
-    /// Other requests.
-    pub others: u64,
-    /// Of accepted requests.
-    identities: Least<IDENTITIES_MAX>,
-    /// Of accepted requests.
-    days: Least<DAYS_MAX>,
-}
 
 /// What an audience brought along at a place.
 #[derive(Clone, Debug)]
 pub(super) struct OfAudience {
     pub(super) seen: Seen,
     pub(super) clients: Bounded<Seen>,
-    pub(super) scopes: Bounded<Seen>,
-    pub(super) roles: Bounded<Seen>,
+    pub(super) permissions: Permissions,
     pub(super) tenants: Bounded<Seen>,
     pub(super) algorithms: Bounded<Seen>,
     /// Issuers that are none of Entra's.
@@ -67,6 +47,8 @@ pub struct Group {
     /// Requests with a genuine token.
     pub seen: Seen,
     pub(super) audiences: Bounded<OfAudience>,
+    /// Accepted requests with a genuine token that says something that no policy can hold.
+    pub unusable: u64,
     /// Accepted requests whose token nobody vouches for.
     pub unverified: u64,
     /// Accepted requests without a token.
@@ -163,11 +145,15 @@ impl RunState for Learning {
         let sighting = Sighting::of(claims, facts.time.map(|time| time.at), accepted);
         group.seen.add(sighting);
         let algorithm = facts.token.header().and_then(|header| header.alg);
+        let wanted = Wanted::of(facts, claims);
+        let mut usable = claims.audience.stated().next().is_some();
         for audience in claims.audience.stated() {
+            usable &= learnable(audience).is_some();
             if let Some(of_audience) = learnable(audience).and_then(|text| group.audiences.entry(text)) {
-                of_audience.add(claims, algorithm, sighting);
+                usable &= of_audience.add(claims, &wanted, algorithm, sighting);
             }
         }
+        group.unusable += u64::from(accepted && !usable);
     }
 
     fn observe_tokenless(&mut self, request: &Tokenless<'_>) {
@@ -288,90 +274,35 @@ fn is_name(segment: &str) -> bool {
 }
 
 /// A value that may stand in a policy.
-fn learnable(text: &str) -> Option<&str> {
+pub(super) fn learnable(text: &str) -> Option<&str> {
     let clean =
         text.len() <= VALUE_BYTES_MAX && !text.trim().is_empty() && !text.chars().any(char::is_control);
     (clean && redact::redact(text, &[]) == text).then_some(text)
 }
 
-/// One request of somebody.
-#[derive(Clone, Copy)]
-struct Sighting {
-    accepted: bool,
-    identity: u64,
-    /// Days since the epoch.
-    day: Option<u64>,
-}
-
-impl Sighting {
-    fn of(claims: &Claims<'_>, at: Option<UtcMicros>, accepted: bool) -> Self {
-        let tenant = claims.tid.as_deref().unwrap_or_default();
-        // `sub` is another one for each application (rules.md 1.4).
-        let identity = match (claims.oid.as_deref(), claims.sub) {
-            (Some(oid), _) => format!("{tenant}/{oid}"),
-            (None, sub) => {
-                let aud = claims.audience.column().unwrap_or_default();
-                format!("{tenant}/{}/{aud}", sub.unwrap_or_default())
-            }
-        };
-        let day = at.and_then(|at| u64::try_from(at.0.div_euclid(DAY)).ok());
-        Self { accepted, identity: digest_of(&identity), day }
-    }
-}
-
-impl Seen {
-    fn add(&mut self, sighting: Sighting) {
-        if !sighting.accepted {
-            self.others += 1;
-            return;
-        }
-        self.accepted += 1;
-        self.identities.add(sighting.identity);
-        if let Some(day) = sighting.day {
-            self.days.add(day);
-        }
-    }
-
-    /// Adds what was seen elsewhere.
-    pub(super) fn merge(&mut self, other: &Self) {
-        self.accepted += other.accepted;
-        self.others += other.others;
-        self.identities.merge(&other.identities);
-        self.days.merge(&other.days);
-    }
-
-    /// True if it may stand in a policy without being looked at one by one.
-    pub fn is_live(&self) -> bool {
-        self.identities.len() >= IDENTITIES_MIN || self.days.len() >= DAYS_MIN
-    }
-
-    /// What a comment says.
-    pub fn told(&self) -> String {
-        let requests = counted(self.accepted, "accepted request");
-        let others =
-            if self.others > 0 { format!(" and {} more", grouped(self.others)) } else { String::new() };
-        let identities = self.identities.told("identity", "identities");
-        format!("{requests}{others}, {identities}, {}", self.days.told("day", "days"))
-    }
-}
-
 impl OfAudience {
-    fn add(&mut self, claims: &Claims<'_>, algorithm: Option<&str>, sighting: Sighting) {
+    /// True if a policy can hold everything that was said.
+    fn add(
+        &mut self,
+        claims: &Claims<'_>,
+        wanted: &Wanted<'_>,
+        algorithm: Option<&str>,
+        sighting: Sighting,
+    ) -> bool {
         self.seen.add(sighting);
-        let note = |values: &mut Bounded<Seen>, text: &str| {
+        let mut usable = self.permissions.add(wanted, sighting);
+        let mut note = |values: &mut Bounded<Seen>, text: &str| {
+            usable &= learnable(text).is_some();
             if let Some(seen) = learnable(text).and_then(|text| values.entry(text)) {
                 seen.add(sighting);
             }
         };
-        let lists = [
-            (&mut self.clients, claims.client_id.as_deref().into_iter().collect()),
-            (&mut self.scopes, claims.scp.clone().unwrap_or_default()),
-            (&mut self.roles, claims.roles.clone().unwrap_or_default()),
-            (&mut self.tenants, claims.tenant().into_iter().collect()),
-            (&mut self.algorithms, algorithm.into_iter().collect()),
-        ];
-        for (values, texts) in lists {
-            for text in texts {
+        for (values, text) in [
+            (&mut self.clients, claims.client_id.as_deref()),
+            (&mut self.tenants, claims.tenant()),
+            (&mut self.algorithms, algorithm),
+        ] {
+            if let Some(text) = text {
                 note(values, text);
             }
         }
@@ -379,14 +310,14 @@ impl OfAudience {
             Some(issuer) => note(&mut self.kinds, kind_name(issuer.kind)),
             None => note(&mut self.issuers, claims.iss.unwrap_or_default()),
         }
+        usable
     }
 
     pub(super) fn merge(&mut self, other: Self) {
         self.seen.merge(&other.seen);
+        self.permissions.merge(other.permissions);
         for (mine, theirs) in [
             (&mut self.clients, other.clients),
-            (&mut self.scopes, other.scopes),
-            (&mut self.roles, other.roles),
             (&mut self.tenants, other.tenants),
             (&mut self.algorithms, other.algorithms),
             (&mut self.issuers, other.issuers),
@@ -411,6 +342,7 @@ impl Group {
     pub(super) fn merge(&mut self, other: Self) {
         self.seen.merge(&other.seen);
         self.audiences.merge(other.audiences, OfAudience::merge);
+        self.unusable += other.unusable;
         self.unverified += other.unverified;
         self.without_token += other.without_token;
     }
@@ -422,8 +354,7 @@ impl Default for OfAudience {
         Self {
             seen: Seen::default(),
             clients: values(),
-            scopes: values(),
-            roles: values(),
+            permissions: Permissions::default(),
             tenants: values(),
             algorithms: values(),
             issuers: values(),
@@ -435,7 +366,7 @@ impl Default for OfAudience {
 impl Default for Group {
     fn default() -> Self {
         let audiences = Bounded::new(VALUES_MAX);
-        Self { seen: Seen::default(), audiences, unverified: 0, without_token: 0 }
+        Self { seen: Seen::default(), audiences, unusable: 0, unverified: 0, without_token: 0 }
     }
 }
 

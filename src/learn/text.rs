@@ -1,8 +1,9 @@
 //! A draft as TOML. Whatever a log says stands in quotes, escaped, so that nothing in it can become a key of the policy.
 
 use super::draft::{Api, CLIENTS_MAX, Draft, Lists, Open, Values};
-use super::observe::Seen;
-use crate::entra::PERSONAL_TENANT;
+use super::permissions::Needed;
+use super::seen::Seen;
+use crate::entra::{self, PERSONAL_TENANT};
 use crate::sink::{counted, visible};
 use std::fmt::Write as _;
 
@@ -33,15 +34,31 @@ pub fn policy(draft: &Draft, head: &[String]) -> String {
         let _ = writeln!(out, "# {}", visible(line));
     }
     out.push_str("version = 1\n\n[tenancy]\n");
-    list("allowed", &draft.tenants, &mut out);
+    list_by("allowed", &draft.tenants, is_live_tenant, "no tenant id", &mut out);
     validation(draft, &mut out);
     for api in &draft.apis {
         out.push('\n');
-        out.push_str(&entry(api));
+        out.push_str(&if api.is_live() { entry(api) } else { commented(api) });
     }
     if !draft.open.is_empty() {
         out.push_str("\n# Places that no entry was made for:\n");
         out.push_str(&open(&draft.open));
+    }
+    out
+}
+
+/// True if a tenant may stand in a list; a `tid` that is no id cannot, however often it was seen.
+pub fn is_live_tenant(tenant: &str, seen: &Seen) -> bool {
+    seen.is_live() && entra::is_guid(tenant)
+}
+
+/// An entry that somebody has to complete.
+fn commented(api: &Api) -> String {
+    let mut out = String::from(
+        "# review: no audience was seen here often enough, so nothing would check it; add `audiences` and remove the `# `\n",
+    );
+    for line in entry(api).lines() {
+        let _ = writeln!(out, "# {line}");
     }
     out
 }
@@ -62,7 +79,7 @@ fn validation(draft: &Draft, out: &mut String) {
 /// An `[[api]]` table.
 pub fn entry(api: &Api) -> String {
     let texts = |texts: &[String]| texts.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(", ");
-    let Lists { seen, unverified, without_token, .. } = &api.lists;
+    let Lists { seen, unusable, unverified, without_token, .. } = &api.lists;
     let mut out = format!(
         "# {}\n[[api]]\nname = {}\nhosts = [{}]\npaths = [{}]\n",
         seen.told(),
@@ -71,6 +88,13 @@ pub fn entry(api: &Api) -> String {
         texts(&api.paths),
     );
     settings(&api.lists, &mut out);
+    if *unusable > 0 {
+        let requests = counted(*unusable, "accepted request");
+        let _ = writeln!(
+            out,
+            "# review: {requests} with a genuine token that lacks an audience, or says something that no policy can hold"
+        );
+    }
     if *unverified > 0 {
         let requests = counted(*unverified, "accepted request");
         let _ = writeln!(out, "# review: {requests} with a token that no key vouches for");
@@ -90,10 +114,10 @@ fn settings(lists: &Lists, out: &mut String) {
         let _ =
             writeln!(out, "# review: clients: {clients} of them; any may call it as long as none is listed");
     } else {
-        list_by("clients", &lists.clients, |client, _| lists.known_clients.contains(client), out);
+        list_by("clients", &lists.clients, |client, _| lists.known_clients.contains(client), "", out);
     }
-    list("scopes", &lists.scopes, out);
-    list("roles", &lists.roles, out);
+    needed("scopes", &lists.permissions.scopes, out);
+    needed("roles", &lists.permissions.roles, out);
     let is_live = |kind: &str| lists.kinds.get(kind).is_some_and(Seen::is_live);
     if is_live("b2c") || is_live("ciam") {
         list("issuer-kinds", &lists.kinds, out);
@@ -105,19 +129,27 @@ fn settings(lists: &Lists, out: &mut String) {
 
 /// A list of live values, one a line, and what else was seen as review lines. Without a live value there is no list.
 fn list(key: &str, values: &Values, out: &mut String) {
-    list_by(key, values, |_, seen| seen.is_live(), out);
+    list_by(key, values, |_, seen| seen.is_live(), "", out);
 }
 
-fn list_by(key: &str, values: &Values, is_live: impl Fn(&str, &Seen) -> bool, out: &mut String) {
-    let (live, rest): (Vec<_>, Vec<_>) = values.iter().partition(|(text, seen)| is_live(text, seen));
-    if !live.is_empty() {
+/// A list of which a token needs any.
+fn needed(key: &str, Needed { values, needed }: &Needed, out: &mut String) {
+    list_by(key, values, |value, _| needed.contains(value), "no token needs it to pass", out);
+}
+
+/// As [`list`]; `why` says what keeps a value out that was seen often enough.
+fn list_by(key: &str, values: &Values, is_listed: impl Fn(&str, &Seen) -> bool, why: &str, out: &mut String) {
+    let (listed, rest): (Vec<_>, Vec<_>) = values.iter().partition(|(text, seen)| is_listed(text, seen));
+    if !listed.is_empty() {
         let _ = writeln!(out, "{key} = [");
-        for (text, seen) in live {
+        for (text, seen) in listed {
             let _ = writeln!(out, "    {}, # {}", quoted(text), seen.told());
         }
         out.push_str("]\n");
     }
-    review(key, rest.into_iter(), "", out);
+    let (often, seldom): (Vec<_>, Vec<_>) = rest.into_iter().partition(|(_, seen)| seen.is_live());
+    review(key, often.into_iter(), why, out);
+    review(key, seldom.into_iter(), "", out);
 }
 
 /// Values that somebody has to look at.

@@ -116,6 +116,19 @@ fn a_policy_is_tested_with_the_real_rules() {
         assert_eq!(output.status.code(), Some(0), "{args:?}\n{told}");
         assert!(told.contains(" tests, 0 failed"), "{told}");
     }
+    // No rule could look at such a signature without keys.
+    let unseen = "[[test]]\nname = \"forged\"\nrequest = { host = \"billing.contoso.example\" }\ntoken = { signature = \"invalid\" }\n";
+    for (expect, code) in [("\"quiet\"", 1), ("[]", 1), ("[\"wrong-aud\"]", 1)] {
+        write("forged.toml", &format!("{unseen}expect = {expect}\n"));
+        let output = run(folder.path(), &["forged.toml", "--policy", "policy.toml"]);
+        let told = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(code), "{told}");
+        assert_eq!(
+            told.contains("a signature that is invalid need keys"),
+            !expect.contains("wrong"),
+            "{told}"
+        );
+    }
     // An audit passes over tests in a policy.
     let checked =
         tokentrail().current_dir(folder.path()).args(["policy", "check", "both.toml"]).output().unwrap();
@@ -217,6 +230,24 @@ expect = "quiet"
     let fired = told["tests"][0]["fired"].as_array().unwrap();
     assert!(fired.iter().any(|fired| fired["rule"] == "wrong-aud" && fired["severity"] == "critical"));
     assert_eq!((&told["tests"][3]["holds"], &told["tests"][3]["api"]), (&json!(true), &json!("billing")));
+}
+
+#[test]
+fn exceptions_for_rules_that_do_not_exist_are_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let accept = "version = 1\n[[accept]]\nrule = \"wrong-aut\"\nactual = \"x\"\nreason = \"y\"\n";
+    fs::write(folder.path().join("policy.toml"), accept).unwrap();
+    let check = |format: &str| {
+        let args = ["policy", "check", "policy.toml", "--format", format];
+        tokentrail().current_dir(folder.path()).args(args).output().unwrap()
+    };
+    let told: Value = serde_json::from_slice(&check("json").stdout).unwrap();
+    let notice = &told["notices"][0];
+    assert_eq!((&notice["place"]["line"], &notice["place"]["column"]), (&json!(3), &json!(8)), "{told}");
+    let said = "rule wrong-aut: there is no such rule; did you mean wrong-aud?; the exception never applies";
+    assert_eq!(notice["text"], said);
+    let told = text(&check("table").stderr);
+    assert!(told.contains(&format!("note: policy.toml:3:8: {said}")), "{told}");
 }
 
 #[test]

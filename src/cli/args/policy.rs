@@ -36,7 +36,8 @@ else header:authorization). Without them it is a GET over https
 at 2026-01-15T12:00:00Z from 192.0.2.10 that was answered with 200, by tid:oid where the API
 authorizes on a principal.
 
-There are no keys: rules that need an archive cannot fire, nor can those that need many requests.
+There are no keys: rules that need an archive cannot fire, nor can those that need many requests. A
+`signature` that is not valid is therefore never quiet.
 
 Exit codes: 0 all tests hold, 1 one does not, 2 a file cannot be used.";
 
@@ -135,7 +136,7 @@ pub(in crate::cli) struct CoverageArgs {
 /// `policy init`
 #[derive(Args, Debug)]
 #[command(
-    after_long_help = "Examples:\n  tokentrail policy init > policy.toml\n  tokentrail policy init --keys keys/ logs/ > draft.toml\n  tokentrail policy init --keys keys/ --merge policy.toml -o policy.toml logs/\n\nValues are learned from tokens with a valid signature alone, so nothing is learned from claims without\n--keys. A value is live if its requests were accepted and it was seen with 5 identities or on 2 days\n(a client: wherever it was seen); the rest stands in lines that begin with `# review:`. Read the draft before you use it: what was\naccepted need not have been right."
+    after_long_help = "Examples:\n  tokentrail policy init > policy.toml\n  tokentrail policy init --keys keys/ logs/ > draft.toml\n  tokentrail policy init --keys keys/ --merge policy.toml -o policy.toml logs/\n\nValues are learned from tokens with a valid signature alone, so nothing is learned from claims without\n--keys. A value is live if its requests were accepted and it was seen with 5 identities or on 2 days\n(a client: wherever it was seen; scopes and roles: as few as let the tokens pass that were seen); the\nrest stands in lines that begin with `# review:`. Read the draft before you use it: what was accepted\nneed not have been right."
 )]
 pub(in crate::cli) struct InitArgs {
     /// Logs to learn from: files, directories, globs, or - for standard input

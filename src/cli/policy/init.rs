@@ -12,6 +12,7 @@ use super::super::formats;
 use super::super::keys;
 use super::super::signals::Signals;
 use super::load;
+use merge::Merged;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -50,9 +51,13 @@ pub(super) fn run(args: &InitArgs, console: Console) -> Outcome {
     for line in &learned.notes {
         console.note(&format!("note: {}\n", visible(line)));
     }
-    let text = match (&args.merge, &policy) {
-        (Some(path), Some(policy)) => add(path, policy, &learned.draft, console)?,
-        _ => learn::policy(&learned.draft, &learned.head),
+    let merged = match (&args.merge, &policy) {
+        (Some(path), Some(policy)) => Some(add(path, policy, &learned.draft)?),
+        _ => None,
+    };
+    let text = match &merged {
+        Some(merged) => merged.text.clone(),
+        None => learn::policy(&learned.draft, &learned.head),
     };
     let place = args.merge.as_deref().or(args.output.as_deref()).unwrap_or(Path::new("policy.toml"));
     Policy::load_text(place, &text).map_err(|error| {
@@ -62,6 +67,9 @@ pub(super) fn run(args: &InitArgs, console: Console) -> Outcome {
         )
     })?;
     deliver(&text, args.output.as_deref())?;
+    if let Some(merged) = merged {
+        tell(&merged, &learned.draft, console);
+    }
     Ok(if learned.complete { Exit::Clean } else { Exit::Incomplete })
 }
 
@@ -144,12 +152,15 @@ fn learn(args: &InitArgs, policy: Option<&Arc<Policy>>) -> Result<Result<Learned
     Ok(Ok(Learned { draft, head, notes, complete: completeness.complete }))
 }
 
-/// A policy with what was learned added; says what that is.
-fn add(path: &Path, policy: &Policy, draft: &Draft, console: Console) -> Result<String, Failure> {
+/// A policy with what was learned added.
+fn add(path: &Path, policy: &Policy, draft: &Draft) -> Result<Merged, Failure> {
     let text = fs::read_to_string(path)
         .map_err(|error| Failure::usage(anyhow::Error::new(error).context(path.display().to_string())))?;
-    let merged = merge::merged(&text, policy, draft)
-        .map_err(|error| Failure::usage(anyhow::Error::new(error).context(path.display().to_string())))?;
+    merge::merged(path, &text, policy, draft)
+}
+
+/// Says what was added, once that is written, and what somebody has to decide.
+fn tell(merged: &Merged, draft: &Draft, console: Console) {
     for line in &merged.added {
         console.note(&format!("added {}\n", visible(line)));
     }
@@ -160,7 +171,6 @@ fn add(path: &Path, policy: &Policy, draft: &Draft, console: Console) -> Result<
         console.note(&format!("review: {}\n", visible(line)));
     }
     console.note(&learn::open(&draft.open).replace("# review:", "review:"));
-    Ok(merged.text)
 }
 
 /// Prints a policy, or writes it whole or not at all.

@@ -51,8 +51,8 @@ pub(super) fn run(args: &TestArgs) -> Outcome {
         }
         for trial in &trials {
             known(trial)?;
-            let found = find(policy, trial)?;
-            let tried = Tried { wrong: differences(trial, &found), trial, found };
+            let (found, verdict) = find(policy, trial)?;
+            let tried = Tried { wrong: differences(trial, &found, verdict), trial, found };
             failed += usize::from(!tried.wrong.is_empty());
             lines.push_str(&tried.to_text());
             listed.push(tried.to_json());
@@ -96,8 +96,8 @@ fn known(trial: &Trial) -> Result<(), Failure> {
     }
 }
 
-/// What the rules say.
-fn find(policy: &Policy, trial: &Trial) -> Result<Found, Failure> {
+/// What the rules say, and the verdict that the signature is taken to have.
+fn find(policy: &Policy, trial: &Trial) -> Result<(Found, Verdict), Failure> {
     let mut request = usual(trial);
     let api = policy.api_of(routed(&request)).settings;
     let gateway = request.gateway.as_deref().and_then(|name| policy.gateway_named(name));
@@ -130,7 +130,7 @@ fn find(policy: &Policy, trial: &Trial) -> Result<Found, Failure> {
         foreign_key: None,
         context: Context { policy: Some(policy), keys: None, baseline: false },
     };
-    Ok(judged(&facts, absent))
+    Ok((judged(&facts, absent), verdict))
 }
 
 /// The request with what a usual one has and the test does not state.
@@ -278,7 +278,7 @@ impl Found {
 }
 
 /// What is not as it is expected.
-fn differences(trial: &Trial, found: &Found) -> Vec<String> {
+fn differences(trial: &Trial, found: &Found, verdict: Verdict) -> Vec<String> {
     let mut wrong = Vec::new();
     let api = found.api.as_deref().unwrap_or("none");
     if let Some(wanted) = trial.api.as_deref().filter(|wanted| *wanted != api) {
@@ -289,6 +289,14 @@ fn differences(trial: &Trial, found: &Found) -> Vec<String> {
         wrong.extend(loud.map(|(id, severity, message)| {
             format!("expected quiet, got {id} ({}): {message}", severity.name())
         }));
+        if !verdict.is_valid() {
+            // An audit with keys is loud about such a signature.
+            wrong.push(format!(
+                "expected quiet, but the rules that judge a signature that is {} need keys and could not look; expect \
+                 a rule that fires here, or leave `signature` out",
+                verdict.name()
+            ));
+        }
     }
     for id in trial.expect.iter().filter(|id| !found.fired.contains_key(id.as_str())) {
         let got = found.blind.get(id.as_str()).cloned().unwrap_or_else(|| {
