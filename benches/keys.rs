@@ -76,7 +76,8 @@ fn directory_of_lines(folder: &Path) -> PathBuf {
         let file = format!("{}.json", number % (KEYS * 7));
         let line = json!({"file":file,"captured_at":UtcMicros(FIRST + capture * HOUR).to_string(),"status":200,
             "source":"https://login.microsoftonline.com/common/discovery/v2.0/keys"});
-        lines.push_str(&format!("{line}\n"));
+        lines += &line.to_string();
+        lines.push('\n');
         if number < KEYS * 7 {
             fs::write(archive.join(file), body(&keys, number, false)).expect("a document");
         }

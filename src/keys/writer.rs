@@ -374,6 +374,8 @@ mod tests {
         for (kid, time) in [("a", "2026-11-22"), ("b", "2026-11-23")] {
             writer.add(&body(kid), at(time), Some(SOURCE), Map::new()).unwrap();
         }
+        // It holds the lock.
+        drop(writer);
         let lines = fs::read(whole.path().join(LINES_FILE)).unwrap();
         let first = lines.iter().position(|byte| *byte == b'\n').unwrap() + 1;
         // Enough of them: each waits for the disk. The last two lack the line feed alone, and that and the brace.

@@ -47,7 +47,8 @@ fn archive() -> tempfile::TempDir {
         } else {
             line["status"] = "timeout".into();
         }
-        lines.push_str(&format!("{line}\n"));
+        lines += &line.to_string();
+        lines.push('\n');
     }
     fs::write(folder.path().join("keys/captures.jsonl"), lines).unwrap();
     folder
