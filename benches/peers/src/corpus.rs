@@ -114,12 +114,17 @@ pub(crate) fn keys(path: &Path) -> Result<BTreeMap<String, Jwk>, Failure> {
     let mut left = vec![path.to_owned()];
     while let Some(path) = left.pop() {
         if path.is_dir() {
-            for entry in fs::read_dir(&path)? {
-                left.push(entry?.path());
-            }
+            let mut below =
+                fs::read_dir(&path)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, Failure>>()?;
+            // Taken from the end: what all tenants share comes before what one tenant lists.
+            below.sort();
+            left.extend(below);
         } else if path.extension().is_some_and(|extension| extension == "json") {
             let document: Document = serde_json::from_slice(&fs::read(&path)?)?;
-            keys.extend(document.keys.into_iter().map(|key| (key.kid.clone(), key)));
+            // What was planted to be found, secrets and second keys of an id, is nobody's signing key.
+            for key in document.keys.into_iter().filter(|key| !key.n.is_empty() || !key.x.is_empty()) {
+                keys.entry(key.kid.clone()).or_insert(key);
+            }
         }
     }
     if keys.is_empty() {

@@ -71,7 +71,8 @@ fn job(token: &str, known: &HashMap<String, (usize, &'static str)>) -> Option<Jo
 pub(crate) fn run(keys: &Path, logs: &[PathBuf]) -> Result<Value, Failure> {
     let (mut parsed, mut known) = (Vec::new(), HashMap::new());
     for (kid, key) in corpus::keys(keys)? {
-        let (alg, key) = prepare(&key)?;
+        // Keys of 1024 bits and the like were planted; the library refuses them.
+        let Ok((alg, key)) = prepare(&key) else { continue };
         known.insert(kid, (parsed.len(), alg));
         parsed.push(key);
     }
