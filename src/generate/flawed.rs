@@ -3,6 +3,7 @@
 use super::edit::Edit::{AfterIssue, Json};
 use super::keyring::Signer;
 use super::plant::{Plant, Twist, plant};
+use crate::entra::Cloud;
 use serde_json::{Map, Value};
 
 /// What is wrong with a key, though its issuer published it.
@@ -20,19 +21,22 @@ pub(super) enum Flaw {
     ForEncryption,
     /// `alg` is RS512.
     OtherAlgorithm,
+    /// `cloud_instance_name` is that of the US government.
+    OtherCloud,
     /// The own key of an application that the policy does not list.
     CustomKey,
 }
 
 impl Flaw {
     /// Every flaw.
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::CertificateToCome,
         Self::CertificateEnded,
         Self::Short,
         Self::OddExponent,
         Self::ForEncryption,
         Self::OtherAlgorithm,
+        Self::OtherCloud,
         Self::CustomKey,
     ];
 
@@ -41,6 +45,7 @@ impl Flaw {
         let (name, value) = match self {
             Self::ForEncryption => ("use", "enc"),
             Self::OtherAlgorithm => ("alg", "RS512"),
+            Self::OtherCloud => ("cloud_instance_name", Cloud::UsGovernment.instance_name()),
             _ => return,
         };
         jwk.insert(name.to_owned(), value.into());
@@ -55,6 +60,7 @@ pub(super) const FLAWED: &[Plant] = &[
     flawed("key-bad-exponent", Flaw::OddExponent, &["key-bad-exponent"]),
     flawed("key-use-mismatch", Flaw::ForEncryption, &["key-use-mismatch"]),
     flawed("key-alg-mismatch", Flaw::OtherAlgorithm, &["key-alg-mismatch"]),
+    flawed("key-cloud-mismatch", Flaw::OtherCloud, &["key-cloud-mismatch"]),
     flawed("key-custom-unexpected", Flaw::CustomKey, &["key-custom-unexpected"]),
     // Issued while the key was published, for longer than any policy allows, and used days after it was withdrawn; the user
     // signed in as long ago.
