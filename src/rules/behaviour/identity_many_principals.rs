@@ -4,7 +4,7 @@ use super::one_spelling;
 use crate::redact::Fingerprint;
 use crate::rules::kit::{Evidence, Reason, Rule, rule};
 use crate::rules::run::Conclusion;
-use crate::rules::trails::{By, Group, Span, TrailRule, listed};
+use crate::rules::trails::{By, Group, Marks, Span, Step, TrailRule, listed};
 use std::collections::{BTreeMap, BTreeSet};
 
 rule! {
@@ -35,7 +35,8 @@ fn check(rule: &Rule, group: &Group<'_>, conclusion: &mut Conclusion) {
     let mut apis: BTreeMap<Option<&str>, BTreeMap<&str, Seen>> = BTreeMap::new();
     let mut subject = String::new();
     for trail in group.trails() {
-        trail.count_lacking(Reason::NO_PRINCIPAL, |step| step.principal.is_none(), conclusion);
+        let lacks = |step: &Step<'_>| step.principal.is_none() && step.marks.any(Marks::AUTHORIZES);
+        trail.count_lacking(Reason::NO_PRINCIPAL, lacks, conclusion);
         for step in trail.steps.iter().filter(|step| !step.echo) {
             let Some(principal) = step.principal else { continue };
             let principal = one_spelling(&trail, principal);

@@ -3,7 +3,7 @@
 use super::principals_by_api;
 use crate::rules::kit::{Evidence, Reason, Rule, rule};
 use crate::rules::run::Conclusion;
-use crate::rules::trails::{By, Group, TrailRule, listed};
+use crate::rules::trails::{By, Group, Marks, Step, TrailRule, listed};
 
 rule! {
     /// An application let one token act as several principals.
@@ -25,7 +25,8 @@ rule! {
 fn check(rule: &Rule, group: &Group<'_>, conclusion: &mut Conclusion) {
     let least = group.behaviour.principal_fanout_principals;
     for trail in group.trails() {
-        trail.count_lacking(Reason::NO_PRINCIPAL, |step| step.principal.is_none(), conclusion);
+        let lacks = |step: &Step<'_>| step.principal.is_none() && step.marks.any(Marks::AUTHORIZES);
+        trail.count_lacking(Reason::NO_PRINCIPAL, lacks, conclusion);
         for (api, principals) in principals_by_api(&trail) {
             if u64::try_from(principals.len()).unwrap_or(u64::MAX) < least {
                 continue;
