@@ -55,9 +55,11 @@ impl Reason {
     pub const NO_USER_AGENT: Self = Self("no-user-agent");
     /// The record names no path.
     pub const NO_PATH: Self = Self("no-path");
+    /// Nothing earlier is known that it could be compared with.
+    pub const NOTHING_BEFORE: Self = Self("nothing-before");
 
     /// Every reason.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::NO_API,
         Self::NOT_STATED,
         Self::NO_TIME,
@@ -83,6 +85,7 @@ impl Reason {
         Self::NO_CLIENT_ADDRESS,
         Self::NO_USER_AGENT,
         Self::NO_PATH,
+        Self::NOTHING_BEFORE,
     ];
 
     /// The reason of a word.

@@ -67,7 +67,7 @@ fn check(rule: &Rule, group: &Group<'_>, conclusion: &mut Conclusion) {
                 .expected("one principal")
                 .actual(format!("{} principals", names.len()))
                 .fact("principals", listed(&names));
-            let picks = |step: &crate::rules::trails::Step<'_>| step.api == *api && step.principal.is_some();
+            let picks = |step: &Step<'_>| step.api == *api && step.principal.is_some();
             trail.tell(rule, Some(&subject), &evidence, picks, conclusion);
         }
     }

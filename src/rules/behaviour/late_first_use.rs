@@ -1,7 +1,7 @@
 //! `late-first-use`
 
 use crate::redact::Fingerprint;
-use crate::rules::kit::{Cells, Evidence, Reason, Rule, rule};
+use crate::rules::kit::{Evidence, Reason, Rule, rule};
 use crate::rules::run::Conclusion;
 use crate::rules::trails::{By, First, Group, Spot, Step, Trail, TrailRule};
 use crate::time::{SECOND, UtcMicros};
@@ -15,8 +15,8 @@ rule! {
     ///
     /// What to do: compare with the sign-in log, which knows where the token was issued.
     ///
-    /// Known false positives: applications that lie idle, if their owner has moved; a log that begins in the middle of things
-    /// (info, where nothing else of the owner was seen). Only lifetimes of 60 to 90 minutes are looked at (Entra dates tokens
+    /// Known false positives: applications that lie idle, if their owner has moved. Where nothing else of the owner was seen
+    /// before, as in a log that begins in the middle of things, there is nothing to compare with (not evaluable). Only lifetimes of 60 to 90 minutes are looked at (Entra dates tokens
     /// back by five more), because managed identities keep theirs for a day.
     "late-first-use", Behaviour, "L/I", Leak, Heuristic,
     references: ["CWE-294", "ATT&CK T1550.001"],
@@ -78,7 +78,10 @@ fn judge(
     if places.get(&spot).is_some_and(others) {
         return;
     }
-    let mut evidence =
+    if !places.values().any(others) {
+        return trail.count_lacking(Reason::NOTHING_BEFORE, |step| step.spot() == Some(spot), conclusion);
+    }
+    let evidence =
         Evidence::new("A token was first seen when it was nearly over, in a network new to its owner.")
             .expected(format!(
                 "a first use within {} min of iat",
@@ -86,8 +89,5 @@ fn judge(
             ))
             .actual(format!("{} min", age / (60 * SECOND)))
             .fact("network", spot.to_string());
-    if !places.values().any(others) {
-        evidence = evidence.cells(Cells::new('I', 'I')).fact("reason", "nothing else of the owner was seen");
-    }
     trail.tell(rule, None, &evidence, |step: &Step<'_>| step.spot() == Some(spot), conclusion);
 }
