@@ -17,6 +17,7 @@ use crate::redact::{self, Fingerprint};
 use crate::rules::Severity;
 use crate::rules::kit::{CausePart, Judge, Rule, Statement};
 use crate::rules::run::{Conclusion, Downgrade, Raise, RunFinding};
+use crate::rules::trails::Prefix;
 use crate::time::{SECOND, UtcMicros};
 use crate::verify::Verdict;
 use serde_json::Value;
@@ -260,17 +261,8 @@ impl Engine {
 
 /// The /24 or /56 of an address; empty for anything that is none.
 fn network(address: Option<&str>) -> String {
-    match address.and_then(|address| address.parse::<IpAddr>().ok()).map(|address| address.to_canonical()) {
-        Some(IpAddr::V4(v4)) => {
-            let [a, b, c, _] = v4.octets();
-            format!("{a}.{b}.{c}.0/24")
-        }
-        Some(IpAddr::V6(v6)) => {
-            let prefix = u128::from(v6) & (u128::MAX << (128 - 56));
-            format!("{}/56", std::net::Ipv6Addr::from(prefix))
-        }
-        None => String::new(),
-    }
+    let address = address.and_then(|address| address.parse::<IpAddr>().ok());
+    address.map(|address| Prefix::of(address).to_string()).unwrap_or_default()
 }
 
 /// Raises findings that turned out to matter more.
