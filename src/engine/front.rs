@@ -5,6 +5,7 @@
 
 use super::entry::{Entry, Kept};
 use super::pairings::{Paired, PairingPlace, Pairings};
+use super::settled::Settled;
 use super::tokens::TokenNumber;
 use crate::limits;
 use crate::record::TokenHit;
@@ -135,6 +136,11 @@ impl Front {
     /// The slot's token at the API that was turned to.
     pub(super) fn paired(&self, slot: usize) -> Option<&Paired> {
         self.slots.get(slot)?.pairings.current()
+    }
+
+    /// Where it is remembered what rules say of uses of the slot's token at that API.
+    pub(super) fn settled(&self, slot: usize) -> Option<&Cell<Option<Box<Settled>>>> {
+        self.slots.get(slot)?.pairings.settled()
     }
 
     /// The number of a slot's token in a partial, if it was counted there last.

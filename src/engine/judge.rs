@@ -5,12 +5,11 @@ use super::entry::{self, Entry};
 use super::front::Front;
 use super::names::Names;
 use super::order::{FirstTen, Seen};
-use super::pairings::Paired;
 use super::partial::{Coverage, CoverageKey, Finding, FindingKey};
 use super::scan::Scanned;
 use super::shared::Shared;
 use super::tokens::{TokenNames, TokenNumber, TokenSummary};
-use super::trails::Observed;
+use super::uses::Use;
 use super::write::{self, Place, Seat, Tokens};
 use super::{Engine, Input, Partial, Rows};
 use crate::facts::{DataTenant, Facts, JudgedTime, Outcome};
@@ -19,13 +18,12 @@ use crate::policy::{ApiMatch, Request, Stage};
 use crate::record::{Presence, Record};
 use crate::redact::Secrets;
 use crate::rules::Rule;
-use crate::rules::kit::{Check, Evidence, Reason, Severity};
+use crate::rules::kit::{Evidence, Severity};
 use crate::time::UtcMicros;
 use crate::verify::Signature;
 use crate::verify::Verdict;
 use hashbrown::hash_map::Entry as MapEntry;
 use std::cell::OnceCell;
-use std::collections::HashSet;
 use std::net::IpAddr;
 
 impl Engine {
@@ -85,46 +83,6 @@ impl Engine {
         for (slot, token) in new {
             front.note(slot, partial.id, token);
         }
-    }
-
-    /// Judges the uses of a record's tokens. Gives the slots of those that the worker had not counted in this partial
-    /// yet, and their numbers; and whether a rule could not look.
-    fn judge_uses(
-        &self,
-        shared: &Shared<'_>,
-        tokens: Tokens<'_>,
-        place: &Place<'_>,
-        partial: &mut Partial,
-        rows: &mut Rows,
-    ) -> (Vec<(usize, TokenNumber)>, bool) {
-        let mut new = Vec::new();
-        let mut not_evaluable = false;
-        let mut seen = (tokens.slots.len() > 1).then(HashSet::new);
-        for (hit, (slot, entry)) in shared.record.tokens.iter().zip(tokens.each()) {
-            // Two spellings of one token are one use.
-            let repeated = seen.as_mut().is_some_and(|seen| !seen.insert(entry.facts.token.fingerprint));
-            if repeated || (self.filters_tokens && !entry::passes(&self.filters, &entry.facts)) {
-                continue;
-            }
-            let verdict = self.verdict(&entry.facts.signature, shared.time);
-            let foreign_key = entry.foreign_key(self, shared.outcome, verdict);
-            let facts = Facts { foreign_key, ..shared.with(*hit, &entry.facts, verdict, self.context()) };
-            let known = tokens.front.counted(slot, partial.id);
-            let token = self.count_use(&facts, entry, known, place, partial);
-            if known.is_none() {
-                new.push((slot, token));
-            }
-            if let Some(paired) = tokens.front.paired(slot) {
-                if self.keeps_trails {
-                    let Partial { trails, names, .. } = &mut *partial;
-                    let marks = paired.marks;
-                    trails.observe(token, &Observed { facts: &facts, entry, place, marks }, names);
-                }
-                let uses = Use { facts: &facts, entry, paired, token, place };
-                not_evaluable |= self.run_rules(&uses, partial, rows);
-            }
-        }
-        (new, not_evaluable)
     }
 
     /// The verdict at a request; only where the token names no time does it depend on the request's.
@@ -197,7 +155,7 @@ impl Engine {
     }
 
     /// Counts a use of a token in the token and activity tables; `known` is its number, if it is at hand.
-    fn count_use(
+    pub(super) fn count_use(
         &self,
         facts: &Facts<'_>,
         entry: &Entry,
@@ -247,40 +205,8 @@ impl Engine {
         number
     }
 
-    /// Runs every rule on a use; true if one of them could not look.
-    fn run_rules(&self, uses: &Use<'_, '_>, partial: &mut Partial, rows: &mut Rows) -> bool {
-        let Use { facts, entry, paired, .. } = *uses;
-        for (at, evidence) in entry.kept.fires.iter().chain(&paired.fires) {
-            self.fire(*at, evidence, uses, partial, rows);
-        }
-        partial.not_evaluable.add_plan(&paired.plan);
-        let mut not_evaluable = !paired.plan.unlooked.is_empty();
-        let quiet = facts.time.is_some_and(|time| paired.quiet.contains(time.at));
-        let timed = if quiet { &[][..] } else { &paired.plan.timed };
-        for asked in paired.plan.asked.iter().chain(timed) {
-            let Some(known) = self.use_rules.get(*asked) else { continue };
-            let check = if known.needs_time && facts.time.is_none() {
-                Check::NotEvaluable(Reason::NO_TIME)
-            } else {
-                (known.check)(facts)
-            };
-            match check {
-                Check::Quiet => {}
-                Check::NotEvaluable(reason) => {
-                    partial.not_evaluable.add(known.at, reason, 1);
-                    not_evaluable = true;
-                }
-                Check::Fires(evidence) => self.fire(known.at, &evidence, uses, partial, rows),
-            }
-        }
-        for state in &mut partial.runs {
-            state.observe(facts);
-        }
-        not_evaluable
-    }
-
     /// Books what a rule found, unless it is silent here or its catalogue entry has no severity for the outcome.
-    fn fire(
+    pub(super) fn fire(
         &self,
         at: usize,
         evidence: &Evidence,
@@ -365,17 +291,6 @@ impl Engine {
             rows.occurrences.push(write::occurrence(&finding.id, rule, severity, facts, place, names));
         }
     }
-}
-
-/// A use of a token while its rules run.
-#[derive(Clone, Copy)]
-struct Use<'u, 'p> {
-    facts: &'u Facts<'u>,
-    entry: &'u Entry,
-    /// What is known of the token at the API.
-    paired: &'u Paired,
-    token: TokenNumber,
-    place: &'u Place<'p>,
 }
 
 /// Notes by how much a validly signed token was used before it was issued, as its gateway's clock has it.

@@ -24,6 +24,7 @@ mod problems;
 mod saved;
 mod scan;
 mod segments;
+mod settled;
 mod shared;
 mod systemic;
 mod tables;
@@ -31,6 +32,7 @@ mod tokens;
 mod totals;
 mod trails;
 mod uncovered;
+mod uses;
 mod write;
 
 pub use accepts::AcceptCount;
@@ -54,7 +56,7 @@ use crate::policy::Validation;
 use crate::record::Format;
 use crate::record::Reject;
 use crate::redact;
-use crate::rules::kit::{Check, Judge, Need};
+use crate::rules::kit::{Check, Judge, Need, Reason};
 use crate::rules::{self, Rule, Severity};
 use crate::time::Period;
 use crate::verify::Memo;
@@ -237,6 +239,13 @@ impl UseRule {
     fn new(at: usize, rule: &'static Rule) -> Option<Self> {
         let (Judge::Use(check) | Judge::Timed(_, check)) = rule.judge else { return None };
         Some(Self { at, rule, check, needs_time: rule.needs.contains(&Need::Time) })
+    }
+
+    fn judge(&self, facts: &Facts<'_>) -> Check {
+        if self.needs_time && facts.time.is_none() {
+            return Check::NotEvaluable(Reason::NO_TIME);
+        }
+        (self.check)(facts)
     }
 }
 

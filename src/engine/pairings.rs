@@ -4,9 +4,10 @@ use super::Engine;
 use super::entry::Entry;
 use super::front::Front;
 use super::plans::Plan;
+use super::settled::Settled;
 use super::shared::Shared;
 use crate::facts::Pairing;
-use crate::rules::kit::{Check, Evidence, Rule};
+use crate::rules::kit::{Check, Evidence, Judge, Rule};
 use crate::rules::trails::Marks;
 use crate::rules::{Quiet, Silence};
 use std::cell::Cell;
@@ -18,9 +19,15 @@ const PAIRINGS_MAX: usize = 8;
 /// What is known of a token, by API.
 #[derive(Default)]
 pub(super) struct Pairings {
-    known: Vec<Arc<Paired>>,
+    known: Vec<Known>,
     /// The one of the record that is judged.
     current: Cell<usize>,
+}
+
+/// What is known of a token at an API, and what rules said of its uses there.
+struct Known {
+    paired: Arc<Paired>,
+    settled: Cell<Option<Box<Settled>>>,
 }
 
 /// What is known of a token at an API.
@@ -68,7 +75,7 @@ impl Pairings {
         if self.current().is_some_and(|paired| paired.at == at) {
             return true;
         }
-        let found = self.known.iter().position(|paired| paired.at == at);
+        let found = self.known.iter().position(|known| known.paired.at == at);
         found.inspect(|at| self.current.set(*at)).is_some()
     }
 
@@ -78,12 +85,17 @@ impl Pairings {
             self.known.remove(0);
         }
         self.current.set(self.known.len());
-        self.known.push(paired);
+        self.known.push(Known { paired, settled: Cell::default() });
     }
 
     /// The pairing that was turned to or added last.
     pub(super) fn current(&self) -> Option<&Paired> {
-        self.known.get(self.current.get()).map(|paired| &**paired)
+        self.known.get(self.current.get()).map(|known| &*known.paired)
+    }
+
+    /// What rules said of the token's uses there.
+    pub(super) fn settled(&self) -> Option<&Cell<Option<Box<Settled>>>> {
+        self.known.get(self.current.get()).map(|known| &known.settled)
     }
 }
 
@@ -130,7 +142,9 @@ impl Engine {
                 continue;
             }
             let its = known.rule.quiet(pairing);
-            if its.is_never() {
+            if matches!(known.rule.judge, Judge::Use(_)) {
+                plan.settled.push(place);
+            } else if its.is_never() {
                 plan.asked.push(place);
             } else {
                 plan.timed.push(place);

@@ -84,10 +84,10 @@ pub(super) struct Coverage {
 }
 
 /// A gateway so far.
-#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct GatewayState {
     /// First and last record of each minute, in microseconds; kept only where the policy expects regular records.
-    pub(super) minutes: std::collections::HashMap<i64, (i64, i64)>,
+    pub(super) minutes: HashMap<i64, (i64, i64)>,
     /// Least (time of use − `iat`) of validly signed tokens, in seconds, where negative.
     pub(super) clock_offset_s: Option<i64>,
 }

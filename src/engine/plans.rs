@@ -19,6 +19,8 @@ pub(super) struct Plan {
     pub(super) unlooked: Vec<(usize, Reason)>,
     /// Which of the engine's rules of uses are asked.
     pub(super) asked: Vec<usize>,
+    /// Which of them are asked unless the use repeats an earlier one.
+    pub(super) settled: Vec<usize>,
     /// Which of them are asked at times at which it is not known that they say nothing.
     pub(super) timed: Vec<usize>,
     /// Its place among the engine's plans, if it has one.
@@ -31,7 +33,7 @@ impl Plan {
             |((a, why), (b, because)): (&(usize, Reason), &(usize, Reason))| a == b && why.is(*because);
         self.unlooked.len() == other.unlooked.len()
             && self.unlooked.iter().zip(&other.unlooked).all(same)
-            && (&self.asked, &self.timed) == (&other.asked, &other.timed)
+            && (&self.asked, &self.settled, &self.timed) == (&other.asked, &other.settled, &other.timed)
     }
 }
 
@@ -91,7 +93,7 @@ impl Plans {
         for (at, Reason(word)) in &plan.unlooked {
             (at, word.as_ptr().addr()).hash(&mut hasher);
         }
-        (&plan.asked, &plan.timed).hash(&mut hasher);
+        (&plan.asked, &plan.settled, &plan.timed).hash(&mut hasher);
         hasher.finish()
     }
 

@@ -261,7 +261,8 @@ pub(super) fn tenants(
 /// A tenant id or alias.
 pub(super) fn tenant(file: &TextFile, text: &Text, tenancy: &Tenancy) -> Result<String, PolicyError> {
     tenancy.resolve(&text.value).map(Cow::into_owned).ok_or_else(|| {
-        let known = tenancy.aliases.keys().cloned().collect();
+        let mut known: Vec<String> = tenancy.aliases.keys().cloned().collect();
+        known.sort_unstable();
         file.error(
             text.start,
             Fault::Unresolved { what: "tenant (a GUID or an alias)", name: text.value.clone(), known },

@@ -76,6 +76,7 @@ pub use watch_list::Watched;
 
 use documents::Documents;
 use folder::Folder;
+use hashbrown::HashMap;
 use index::Matcher;
 use matcher::Compared;
 use matcher::Entry;
@@ -85,7 +86,6 @@ use pattern::PathPattern;
 use pattern::TenantHost;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::Path;
 

@@ -8,9 +8,21 @@ pub(super) const TENANT: &str = "{tenant}";
 
 /// A host as it is compared: lower case, without port, brackets and final dot.
 pub fn normal_host(host: &str) -> Cow<'_, str> {
-    // Most hosts are logged as they are compared. No early end, so that the loop is a look-up a byte.
-    let odd = host.bytes().fold(false, |odd, byte| odd | matches!(byte, b':' | b'[' | b'A'..=b'Z'));
+    // Most hosts are logged as they are compared.
+    let odd = has_any(host, |byte| byte == b':' || byte.wrapping_sub(b'A') <= b'[' - b'A');
     if odd { without_port(host) } else { Cow::Borrowed(host.strip_suffix('.').unwrap_or(host)) }
+}
+
+/// True if a text has one of the bytes that `is` picks. Blocks of a fixed size become vector instructions, as long as `is` does
+/// not branch; the last one overlaps the one before.
+#[inline]
+fn has_any(text: &str, is: impl Fn(u8) -> bool) -> bool {
+    let in_block = |block: &[u8; 16]| block.iter().fold(0, |any, byte| any | u8::from(is(*byte))) != 0;
+    let bytes = text.as_bytes();
+    match bytes.last_chunk() {
+        Some(last) => bytes.as_chunks().0.iter().any(in_block) || in_block(last),
+        None => bytes.iter().any(|byte| is(*byte)),
+    }
 }
 
 fn without_port(host: &str) -> Cow<'_, str> {
@@ -32,6 +44,10 @@ fn without_port(host: &str) -> Cow<'_, str> {
 
 /// A path as it is compared: percent-decoded once, then without dot segments. Borrowed where nothing changes.
 pub fn normal_path(path: &str) -> Cow<'_, str> {
+    // Most paths are logged as they are compared.
+    if !has_any(path, |byte| b"?#%.".iter().fold(0, |any, odd| any | u8::from(byte == *odd)) != 0) {
+        return Cow::Borrowed(path);
+    }
     let Some(first) = memchr::memchr3(b'?', b'#', b'%', path.as_bytes()) else {
         return without_dots(Cow::Borrowed(path));
     };
@@ -166,7 +182,8 @@ pub(super) struct PathPattern {
     text: String,
     segments: Vec<Segment>,
     literal_bytes: usize,
-    /// Length of the leading segments that are literal, with their slashes.
+    /// How many segments at the beginning are literal, and their length with their slashes.
+    literals: usize,
     key_bytes: usize,
     behind_key: BehindKey,
 }
@@ -199,13 +216,13 @@ impl PathPattern {
             Segment::Literal(text) => Some(text.len() + 1),
             _ => None,
         });
-        let (count, key_bytes) = literals.fold((0, 0), |(count, sum), length| (count + 1, sum + length));
-        let behind_key = match segments.get(count..).unwrap_or_default() {
+        let (literals, key_bytes) = literals.fold((0, 0), |(count, sum), length| (count + 1, sum + length));
+        let behind_key = match segments.get(literals..).unwrap_or_default() {
             [] => BehindKey::End,
             wild if wild.iter().all(|segment| *segment == Segment::Any) => BehindKey::Anything,
             _ => BehindKey::Segments,
         };
-        Ok(Self { text: text.to_owned(), segments, literal_bytes, key_bytes, behind_key })
+        Ok(Self { text: text.to_owned(), segments, literal_bytes, literals, key_bytes, behind_key })
     }
 
     /// The leading segments that are literal; a path that matches begins with them and then ends or goes on with a slash.
@@ -249,8 +266,11 @@ impl PathPattern {
     /// Walks pattern and path together and remembers only the last `**`: should the rest not match, that one takes a
     /// segment more. Time is at most the product of both lengths.
     pub(super) fn captured<'p>(&self, path: &'p str) -> Option<&'p str> {
-        let mut rest = Some(path.strip_prefix('/')?);
-        let mut pattern = self.segments.as_slice();
+        // What is literal at the beginning is compared at once.
+        let behind = path.strip_prefix(self.key())?;
+        let mut rest =
+            if behind.is_empty() && !path.is_empty() { None } else { Some(behind.strip_prefix('/')?) };
+        let mut pattern = self.segments.get(self.literals..).unwrap_or_default();
         let mut tenant = "";
         let mut retry: Option<(&[Segment], &'p str)> = None;
         loop {

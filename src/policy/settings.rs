@@ -2,8 +2,8 @@
 
 use crate::entra;
 use crate::time::Period;
+use hashbrown::HashMap;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 /// `[tenancy]`
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -11,7 +11,7 @@ pub struct Tenancy {
     /// Tenants whose tokens are expected, GUIDs in lower case; `None` = any.
     pub allowed: Option<Vec<String>>,
     /// Label, domain or id (lower case) -> tenant GUID (lower case).
-    pub aliases: BTreeMap<String, String>,
+    pub aliases: HashMap<String, String>,
     /// (from, to): a tid that may touch data of another tenant.
     pub delegated: Vec<(String, String)>,
     /// Identity providers whose guests are expected.

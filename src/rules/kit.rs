@@ -377,7 +377,8 @@ pub enum Judge {
     Token(fn(&TokenFacts, Context<'_>) -> Check),
     /// The token at an API of the policy: runs once for both and is remembered with the token.
     Api(fn(&Pairing<'_>) -> Check),
-    /// A use of a token: runs once a request.
+    /// A use of a token, whenever it is: looks at the verdict, the place of the token in the record, host, principal, tenant of
+    /// the data and client address, and at nothing else of a request, so that it need not run again where they repeat.
     Use(fn(&Facts<'_>) -> Check),
     /// A use of a token, about which the rule says nothing at most times: the first function tells when, once for token and
     /// API, the second runs at the other requests.

@@ -177,16 +177,21 @@ pub(super) struct Observed<'o, 'p> {
     pub(super) facts: &'o Facts<'o>,
     pub(super) entry: &'o Entry,
     pub(super) place: &'o Place<'p>,
-    /// What the token has at the API.
+    /// What is known of the use.
     pub(super) marks: Marks,
 }
 
 impl Trails {
-    /// Takes a use into account.
-    pub(super) fn observe(&mut self, token: TokenNumber, observed: &Observed<'_, '_>, names: &mut Names) {
+    /// Takes a use into account; gives its context, if it is kept.
+    pub(super) fn observe(
+        &mut self,
+        token: TokenNumber,
+        observed: &Observed<'_, '_>,
+        names: &mut Names,
+    ) -> Option<ContextNumber> {
         self.make_room(token);
         if self.drops(token, observed, names) {
-            return;
+            return None;
         }
         let known = self.tokens.get(token.at()).and_then(|token| token.rows.last());
         let last = known.and_then(|number| self.contexts.get(number).copied());
@@ -198,10 +203,22 @@ impl Trails {
             }
             self.contexts.number(context)
         });
+        self.add(token, number, observed, names);
+        Some(number)
+    }
+
+    /// Takes a use in a known context into account.
+    pub(super) fn add(
+        &mut self,
+        token: TokenNumber,
+        context: ContextNumber,
+        observed: &Observed<'_, '_>,
+        names: &Names,
+    ) {
         let Self { contexts, tokens, .. } = self;
         if let Some(rows) = tokens.get_mut(token.at()) {
             rows.signed = observed.entry.kept.signed;
-            let row = Row::of(number, used(observed));
+            let row = Row::of(context, used(observed));
             rows.rows.add(row, names, |number| contexts.hash(number, names));
         }
     }
@@ -249,7 +266,7 @@ impl Trails {
             principal: None,
             origin: place.client_ip.and_then(|address| self.origin(address, facts.context.policy, names)),
             spelling: entry.kept.spelling,
-            marks: marks.at_use(facts),
+            marks: *marks,
             outcome: facts.outcome,
         }
     }

@@ -146,6 +146,9 @@ impl Row {
 /// Keeps the least hashes. What is dropped is dropped wherever the input is cut, because more ids only push it further
 /// back.
 fn add_id(ids: &mut Vec<(u32, i64)>, (hash, time): (u32, i64)) {
+    if ids.len() >= IDS_MAX && ids.last().is_some_and(|last| last.0 < hash) {
+        return;
+    }
     match ids.binary_search_by_key(&hash, |id| id.0) {
         Ok(at) => {
             if let Some((_, known)) = ids.get_mut(at) {
@@ -162,6 +165,9 @@ fn add_id(ids: &mut Vec<(u32, i64)>, (hash, time): (u32, i64)) {
 
 /// Keeps the least hashes. Of probed routes it is kept when they were used, of others first and last use.
 fn add_route(routes: &mut Vec<(u32, Span)>, (hash, span): (u32, Span), probes: bool) {
+    if !probes && routes.len() >= ROUTES_MAX && routes.last().is_some_and(|last| last.0 < hash) {
+        return;
+    }
     let from = routes.partition_point(|route| route.0 < hash);
     let known = routes.iter().skip(from).take_while(|route| route.0 == hash).count();
     if known == 0 {

@@ -1,7 +1,7 @@
 //! `client-is-subject-unproven`
 
-use crate::facts::{Facts, Pairing, TokenFacts};
-use crate::rules::kit::{Check, Confidence, Evidence, Quiet, rule};
+use crate::facts::{Facts, TokenFacts};
+use crate::rules::kit::{Check, Confidence, Evidence, rule};
 use crate::rules::principal::{self, Bond};
 use crate::token::Kind;
 
@@ -21,12 +21,7 @@ rule! {
         "https://learn.microsoft.com/entra/identity-platform/claims-validation", "CWE-863", "ATT&CK T1550.001",
     ],
     needs: [Claims, AuthorizesOn],
-    judge: Timed(quiet, check),
-}
-
-/// An application's own token proves that it is the client.
-fn quiet(pairing: &Pairing<'_>) -> Quiet {
-    Quiet::always_if(is_application(pairing.token))
+    judge: Use(check),
 }
 
 fn is_application(token: &TokenFacts) -> bool {

@@ -1,8 +1,8 @@
 //! `email-unverified`
 
-use crate::facts::{Facts, Pairing, TokenFacts};
+use crate::facts::{Facts, TokenFacts};
 use crate::rules::claim;
-use crate::rules::kit::{Check, Evidence, Quiet, Reason, rule};
+use crate::rules::kit::{Check, Evidence, Reason, rule};
 use crate::rules::principal::{self, Bond};
 
 rule! {
@@ -22,12 +22,7 @@ rule! {
         "CWE-290", "CWE-287", "ATT&CK T1078.004", "ATT&CK T1656",
     ],
     needs: [Claims, AuthorizesOn],
-    judge: Timed(quiet, check),
-}
-
-/// Without an address nobody was authorised by one.
-fn quiet(pairing: &Pairing<'_>) -> Quiet {
-    Quiet::always_if(!has_address(pairing.token))
+    judge: Use(check),
 }
 
 fn has_address(token: &TokenFacts) -> bool {

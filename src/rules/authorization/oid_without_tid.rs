@@ -1,7 +1,7 @@
 //! `oid-without-tid`
 
-use crate::facts::{Facts, Pairing};
-use crate::rules::kit::{Check, Evidence, Quiet, rule};
+use crate::facts::Facts;
+use crate::rules::kit::{Check, Evidence, rule};
 use crate::rules::principal::{self, Bond};
 
 rule! {
@@ -18,12 +18,7 @@ rule! {
         "https://learn.microsoft.com/entra/identity-platform/claims-validation", "OWASP API1:2023", "CWE-639",
     ],
     needs: [Claims, AuthorizesOn, MultiTenant],
-    judge: Timed(quiet, check),
-}
-
-/// With one tenant there is nothing to mix up.
-fn quiet(pairing: &Pairing<'_>) -> Quiet {
-    Quiet::always_if(pairing.api.is_some_and(|api| !api.multi_tenant))
+    judge: Use(check),
 }
 
 fn check(facts: &Facts<'_>) -> Check {

@@ -1,8 +1,8 @@
 //! `ip-claim-mismatch`
 
-use crate::facts::{Facts, Pairing};
+use crate::facts::Facts;
 use crate::policy::Network;
-use crate::rules::kit::{Check, Evidence, Quiet, Reason, rule};
+use crate::rules::kit::{Check, Evidence, Reason, rule};
 use crate::token::{Claims, ClientAuth};
 use std::net::IpAddr;
 
@@ -23,13 +23,7 @@ rule! {
         "https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference", "CWE-294", "ATT&CK T1550.001",
     ],
     needs: [Claims],
-    judge: Timed(quiet, check),
-}
-
-/// The address of a server is not the user's.
-fn quiet(pairing: &Pairing<'_>) -> Quiet {
-    let of_server = |claims: &Claims<'_>| claims.ipaddr.is_some() && is_server(claims);
-    Quiet::always_if(pairing.token.claims().is_some_and(of_server))
+    judge: Use(check),
 }
 
 fn is_server(claims: &Claims<'_>) -> bool {

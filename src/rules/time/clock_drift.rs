@@ -5,9 +5,10 @@ use crate::policy::Behaviour;
 use crate::rules::kit::{Evidence, Severity, rule};
 use crate::rules::run::{Conclusion, Downgrade, RestoreError, RunFinding, RunRule, RunState};
 use crate::time::{SECOND, UtcMicros};
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 rule! {
     /// The clock of a gateway runs behind.
@@ -42,18 +43,12 @@ const DISTANCES: [&str; 2] = ["early_by_s", "late_by_s"];
 
 struct ClockDrift;
 
-/// Age of tokens at their first use, in microseconds, by the beginning of the fingerprint; at most [`TOKENS_MAX`].
-#[derive(Clone, Debug)]
+/// Age of tokens at their first use, in microseconds, by the beginning of the fingerprint: those of the [`TOKENS_MAX`] least.
+#[derive(Clone, Debug, Default)]
 struct Ages {
-    by_token: BTreeMap<u64, i64>,
-    /// The greatest token that can still be remembered.
-    greatest: u64,
-}
-
-impl Default for Ages {
-    fn default() -> Self {
-        Self { by_token: BTreeMap::new(), greatest: u64::MAX }
-    }
+    by_token: HashMap<u64, i64>,
+    /// The same tokens, the greatest first.
+    tokens: BinaryHeap<u64>,
 }
 
 #[derive(Default)]
@@ -144,7 +139,11 @@ impl RunState for Drift {
     }
 
     fn save(&self) -> Vec<u8> {
-        let pairs = |ages: &Ages| ages.by_token.iter().map(|(token, age)| (*token, *age)).collect();
+        let pairs = |ages: &Ages| {
+            let mut pairs: Vec<_> = ages.by_token.iter().map(|(token, age)| (*token, *age)).collect();
+            pairs.sort_unstable();
+            pairs
+        };
         let places = |places: &BTreeMap<String, Ages>| {
             places.iter().map(|(name, ages)| (name.clone(), pairs(ages))).collect()
         };
@@ -196,14 +195,19 @@ fn beginning(fingerprint: [u8; 32]) -> u64 {
 impl Ages {
     fn add(&mut self, token: u64, age: i64) {
         // What is given up here is given up wherever the input is cut, because more tokens only push it further back.
-        if token > self.greatest {
+        let is_full = self.tokens.len() == TOKENS_MAX;
+        if is_full && self.tokens.peek().is_some_and(|greatest| token > *greatest) {
             return;
         }
-        self.by_token.entry(token).and_modify(|least| *least = age.min(*least)).or_insert(age);
-        if self.by_token.len() > TOKENS_MAX {
-            self.by_token.pop_last();
-            self.greatest = self.by_token.last_key_value().map_or(u64::MAX, |(token, _)| *token);
+        if let Some(least) = self.by_token.get_mut(&token) {
+            *least = age.min(*least);
+            return;
         }
+        if is_full && let Some(greatest) = self.tokens.pop() {
+            self.by_token.remove(&greatest);
+        }
+        self.by_token.insert(token, age);
+        self.tokens.push(token);
     }
 }
 
