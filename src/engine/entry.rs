@@ -12,6 +12,7 @@ use crate::facts::{Context, Facts, Outcome, TokenFacts};
 use crate::keys::KeyId;
 use crate::limits;
 use crate::redact::{self, Fingerprint};
+use crate::rules;
 use crate::rules::kit::{Check, Evidence, Judge, Reason};
 use crate::token::Token;
 use crate::verify::{Remembered, Signature, Verdict};
@@ -73,11 +74,12 @@ impl Entry {
         let facts = TokenFacts { token, signature };
         let context = engine.context();
         let (mut fires, mut unlooked) = (Vec::new(), Vec::new());
+        let lacks = rules::lacks_of_token(&facts);
         for (at, rule) in engine.rules.iter().enumerate() {
             if !matches!(rule.judge, Judge::Token(_)) {
                 continue;
             }
-            match rule.judge_token(&facts, context) {
+            match rule.judge_token(&facts, lacks, context) {
                 Check::Quiet => {}
                 Check::NotEvaluable(reason) => unlooked.push((at, reason)),
                 Check::Fires(evidence) => fires.push((at, evidence)),

@@ -24,6 +24,8 @@ pub(super) struct Workspace {
     pub(super) parser: Parser,
     /// One a token of the chunk's records.
     pub(super) slots: Vec<usize>,
+    /// Records of the last chunk, which is about what the next one has.
+    records: usize,
 }
 
 impl Scratch {
@@ -58,7 +60,7 @@ impl Engine {
     ) {
         let Some(format) = &input.format else { return };
         let (arena, read, workspace) = scratch.restart();
-        let mut scanned: Vec<Scanned<'_>> = Vec::new();
+        let mut scanned: Vec<Scanned<'_>> = Vec::with_capacity(workspace.records);
         for_each_unit(chunk, |span, last| {
             let raw = chunk.bytes.get(span.start..span.end).unwrap_or_default();
             let offset = chunk.offset.saturating_add(i64::try_from(span.start).unwrap_or(i64::MAX));
@@ -84,6 +86,7 @@ impl Engine {
                 }
             }
         });
+        workspace.records = scanned.len();
         self.judge_all(input, &scanned, workspace, partial, rows);
     }
 

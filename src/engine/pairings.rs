@@ -9,7 +9,7 @@ use super::shared::Shared;
 use crate::facts::Pairing;
 use crate::rules::kit::{Check, Evidence, Judge, Rule};
 use crate::rules::trails::Marks;
-use crate::rules::{Quiet, Silence};
+use crate::rules::{self, Quiet, Silence};
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -126,10 +126,12 @@ impl Engine {
         let speaks = |rule: &Rule| !at.silence.covers(rule.category);
         let of_token =
             entry.kept.unlooked.iter().filter(|(at, _)| self.rules.get(*at).is_some_and(|rule| speaks(rule)));
-        let mut plan = Plan { unlooked: of_token.copied().collect(), ..Plan::default() };
+        let mut plan = Plan::for_many();
+        plan.unlooked.extend(of_token.copied());
         let mut fires = Vec::new();
+        let lacks = rules::lacks_of(pairing);
         for (at, rule) in self.api_rules.iter().filter(|(_, rule)| speaks(rule)) {
-            match rule.judge_pairing(pairing) {
+            match rule.judge_pairing(pairing, lacks) {
                 Check::Quiet => {}
                 Check::NotEvaluable(reason) => plan.unlooked.push((*at, reason)),
                 Check::Fires(evidence) => fires.push((*at, evidence)),
@@ -137,7 +139,8 @@ impl Engine {
         }
         let mut quiet = Quiet::ALWAYS;
         for (place, known) in self.use_rules.iter().enumerate().filter(|(_, known)| speaks(known.rule)) {
-            if let Some(reason) = known.rule.lacking(pairing) {
+            let lacking = || known.rule.lacking(pairing);
+            if let Some(reason) = known.rule.needs_of.meets(lacks).then(lacking).flatten() {
                 plan.unlooked.push((known.at, reason));
                 continue;
             }

@@ -28,6 +28,13 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// An empty plan with room for what most tokens have.
+    pub(super) fn for_many() -> Self {
+        let places = || Vec::with_capacity(32);
+        let unlooked = Vec::with_capacity(64);
+        Self { unlooked, asked: places(), settled: places(), timed: places(), number: None }
+    }
+
     fn says_the_same(&self, other: &Self) -> bool {
         let same =
             |((a, why), (b, because)): (&(usize, Reason), &(usize, Reason))| a == b && why.is(*because);

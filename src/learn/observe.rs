@@ -10,7 +10,7 @@ use crate::entra::IssuerKind;
 use crate::facts::{Facts, Outcome, Tokenless};
 use crate::policy::{normal_host, normal_path};
 use crate::redact;
-use crate::rules::kit::{Cells, Judge};
+use crate::rules::kit::{Cells, Judge, Needs};
 use crate::rules::run::{Conclusion, RestoreError, RunRule, RunState};
 use crate::rules::{Category, Confidence, Lane, Rule};
 use crate::token::Claims;
@@ -107,6 +107,7 @@ pub fn rule() -> (&'static Rule, Left) {
         confidence: Confidence::Heuristic,
         references: &[],
         needs: &[],
+        needs_of: Needs::of(&[]),
         cause: &[],
         judge: Judge::Run(learn),
     };

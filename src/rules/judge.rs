@@ -1,6 +1,6 @@
 //! When a rule speaks: what it needs, where it is silent, and how severe its finding is.
 
-use super::kit::{Category, Check, Evidence, Judge, Need, Quiet, Reason, Rule, Severity, Statement};
+use super::kit::{Category, Check, Evidence, Judge, Need, Needs, Quiet, Reason, Rule, Severity, Statement};
 use crate::facts::{Context, Facts, JudgedTime, Outcome, Pairing, TokenFacts};
 use crate::policy::{ApiSettings, Auth, Policy};
 use crate::record::TimeIs;
@@ -109,21 +109,22 @@ impl Silence {
 }
 
 impl Rule {
-    /// Judges a token alone, for rules of [`Judge::Token`]; quiet for every other rule. The result holds for all its
-    /// requests that [`silenced`] lets through.
-    pub fn judge_token(&self, token: &TokenFacts, context: Context<'_>) -> Check {
+    /// Judges a token alone, for rules of [`Judge::Token`]; quiet for every other rule. `lacks` is what the token lacks
+    /// ([`lacks_of_token`]). The result holds for all its requests that [`silenced`] lets through.
+    pub fn judge_token(&self, token: &TokenFacts, lacks: Needs, context: Context<'_>) -> Check {
         let Judge::Token(check) = self.judge else { return Check::Quiet };
-        match self.needs.iter().find_map(|need| lacking_in_token(*need, token)) {
+        let lacking = || self.needs.iter().find_map(|need| lacking_in_token(*need, token));
+        match self.needs_of.meets(lacks).then(lacking).flatten() {
             Some(reason) => Check::NotEvaluable(reason),
             None => check(token, context),
         }
     }
 
-    /// Judges a token at an API, for rules of [`Judge::Api`]; quiet for every other rule. The result holds for all
-    /// requests with both that [`silenced`] lets through.
-    pub fn judge_pairing(&self, pairing: &Pairing<'_>) -> Check {
+    /// Judges a token at an API, for rules of [`Judge::Api`]; quiet for every other rule. `lacks` is what both lack
+    /// ([`lacks_of`]). The result holds for all requests with both that [`silenced`] lets through.
+    pub fn judge_pairing(&self, pairing: &Pairing<'_>, lacks: Needs) -> Check {
         let Judge::Api(check) = self.judge else { return Check::Quiet };
-        match self.lacking(pairing) {
+        match self.needs_of.meets(lacks).then(|| self.lacking(pairing)).flatten() {
             Some(reason) => Check::NotEvaluable(reason),
             None => check(pairing),
         }
@@ -154,9 +155,9 @@ impl Rule {
         }
         let check = match self.judge {
             Judge::Token(_) | Judge::Run(_) | Judge::Trails(_) | Judge::Archive(_) => {
-                return self.judge_token(facts.token, facts.context);
+                return self.judge_token(facts.token, lacks_of_token(facts.token), facts.context);
             }
-            Judge::Api(_) => return self.judge_pairing(&facts.pairing()),
+            Judge::Api(_) => return self.judge_pairing(&facts.pairing(), lacks_of(&facts.pairing())),
             Judge::Use(check) | Judge::Timed(_, check) => check,
         };
         let timeless = || facts.time.is_none() && self.needs.contains(&Need::Time);
@@ -187,6 +188,19 @@ impl Rule {
         let by_end = self.category == Category::Time && time.is_some_and(|time| time.is == TimeIs::End);
         Some(if by_end { severity.lowered() } else { severity })
     }
+}
+
+/// Needs that a token does not meet.
+pub fn lacks_of_token(token: &TokenFacts) -> Needs {
+    let of_token = &[Need::Claims, Need::Header];
+    Needs::default().and_where(of_token, |need| lacking_in_token(need, token).is_some())
+}
+
+/// Needs that a token and the matched entry of the policy do not meet, whatever the request is.
+pub fn lacks_of(pairing: &Pairing<'_>) -> Needs {
+    let of_policy = &[Need::Audiences, Need::AuthorizesOn];
+    let lacks = lacks_of_token(pairing.token);
+    lacks.and_where(of_policy, |need| lacking_in_policy(need, pairing.api).is_some())
 }
 
 /// What of a need the token does not give.

@@ -4,6 +4,7 @@ use crate::facts::{Answer, Context, Facts, Outcome, Pairing, TokenFacts};
 use crate::keys::KeyHistory;
 use serde_json::Value;
 
+pub use super::need::{Need, Needs};
 pub use super::quiet::Quiet;
 pub use super::reason::Reason;
 
@@ -199,63 +200,6 @@ impl Confidence {
     }
 }
 
-/// What a rule needs. A missing input of the run skips the rule; one of a record makes it not evaluable there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
-    /// Readable claims.
-    Claims,
-    /// A readable header.
-    Header,
-    /// A key archive.
-    Keys,
-    /// The judged time of the record.
-    Time,
-    /// A policy, whatever it says.
-    Policy,
-    /// `audiences` of some API.
-    Audiences,
-    /// `tenancy.allowed`, or `tenants` of some API.
-    Tenants,
-    /// `authorizes-on` of some API.
-    AuthorizesOn,
-    /// `max-auth-age` of some API.
-    MaxAuthAge,
-    /// `validation.clouds`
-    Clouds,
-    /// `tenancy.partners`
-    Partners,
-    /// `keys.compromised`
-    CompromisedKeys,
-    /// `keys.custom-key-apps`
-    CustomKeyApps,
-    /// `scopes` of some API.
-    Scopes,
-    /// `roles` of some API.
-    Roles,
-    /// `groups` of some API.
-    Groups,
-    /// `defined-scopes` or `defined-roles` of some API.
-    DefinedPermissions,
-    /// `kinds` of some API.
-    Kinds,
-    /// `clients` of some API.
-    Clients,
-    /// `client-auth` of some API, above public.
-    ClientAuth,
-    /// `mfa` of some API.
-    Mfa,
-    /// `auth-context` of some API.
-    AuthContext,
-    /// `multi-tenant` of some API.
-    MultiTenant,
-    /// `watch.files`
-    WatchFiles,
-    /// `watch.revocations`
-    Revocations,
-    /// What an earlier run kept (`--baseline`).
-    Baseline,
-}
-
 /// A part of the text that tells one cause of a rule's findings from another (contract section 7, `problem_id`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CausePart {
@@ -409,6 +353,8 @@ pub struct Rule {
     pub references: &'static [&'static str],
     /// What it needs.
     pub needs: &'static [Need],
+    /// The same as [`Needs`].
+    pub needs_of: Needs,
     /// What tells its problems apart.
     pub cause: &'static [CausePart],
     /// The check.
@@ -452,6 +398,7 @@ macro_rules! rule {
             confidence: $crate::rules::kit::Confidence::$confidence,
             references: &[$($reference),+],
             needs: &[$($crate::rules::kit::Need::$need),*],
+            needs_of: $crate::rules::kit::Needs::of(&[$($crate::rules::kit::Need::$need),*]),
             cause: rule!(@cause $($($cause),+)?),
             judge: $crate::rules::kit::Judge::$kind($($judge),+),
         };

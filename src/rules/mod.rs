@@ -11,6 +11,7 @@ mod behaviour;
 mod claim;
 mod form;
 mod judge;
+mod need;
 mod principal;
 mod quiet;
 mod reason;
@@ -19,7 +20,7 @@ mod tenant;
 mod time;
 mod watched;
 
-pub use judge::{Silence, missing, silenced};
+pub use judge::{Silence, lacks_of, lacks_of_token, missing, silenced};
 pub use kit::{Category, Confidence, Lane, Rule, Severity};
 pub use quiet::Quiet;
 

@@ -6,7 +6,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use tokentrail::facts::{Facts, Outcome};
 use tokentrail::redact::Fingerprint;
-use tokentrail::rules::kit::{Cells, Evidence, Judge};
+use tokentrail::rules::kit::{Cells, Evidence, Judge, Needs};
 use tokentrail::rules::run::{Conclusion, Downgrade, RestoreError, RunFinding, RunRule, RunState, RunUses};
 use tokentrail::rules::{Category, Confidence, Lane, Rule, Severity};
 use tokentrail::time::UtcMicros;
@@ -26,6 +26,7 @@ const fn rule(id: &'static str, judge: Judge) -> Rule {
         confidence: Confidence::Heuristic,
         references: &["tests"],
         needs: &[],
+        needs_of: Needs::of(&[]),
         cause: tokentrail::rules::kit::CLIENT_AND_TENANT,
         judge,
     }

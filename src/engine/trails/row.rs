@@ -110,6 +110,19 @@ impl Row {
             self.more = Some(Box::new(more));
         }
         let Some(more) = &mut self.more else { return };
+        // A use alone is what is added nearly always.
+        if other.more.is_none() {
+            if let Some(span) = other.span() {
+                add_span(&mut more.spans, span, APART);
+                if other.route != 0 {
+                    add_route(&mut more.routes, (other.route, span), probes);
+                }
+            }
+            if other.id != 0 {
+                add_id(&mut more.ids, (other.id, other.first.time().map_or(i64::MAX, |time| time.0)));
+            }
+            return;
+        }
         other.spans().as_slice().iter().for_each(|span| add_span(&mut more.spans, *span, APART));
         other.ids().as_slice().iter().for_each(|id| add_id(&mut more.ids, *id));
         other.routes().as_slice().iter().for_each(|route| add_route(&mut more.routes, *route, probes));

@@ -207,6 +207,9 @@ impl Cleartext {
 
 /// Whether a scheme is one without TLS; `None` for words that are no schemes of HTTP.
 fn is_in_clear(scheme: &str) -> Option<bool> {
+    if scheme == "https" {
+        return Some(false);
+    }
     let is = |names: [&str; 2]| names.iter().any(|name| scheme.eq_ignore_ascii_case(name));
     if is(["https", "wss"]) { Some(false) } else { is(["http", "ws"]).then_some(true) }
 }
