@@ -234,17 +234,23 @@ fn ends_with(host: &str, end: &str) -> bool {
 
 /// True for the 8-4-4-4-12 hexadecimal shape of a GUID, in any letter case and without braces.
 pub fn is_guid(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes.len() == 36
-        && bytes.iter().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => *byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
+    let Ok(bytes) = <&[u8; 36]>::try_from(text.as_bytes()) else { return false };
+    // No early end, so that many bytes are looked at together.
+    bytes.iter().zip(GUID_HYPHENS).fold(true, |so_far, (byte, hyphen)| {
+        so_far & if hyphen { *byte == b'-' } else { byte.is_ascii_hexdigit() }
+    })
 }
+
+/// Where a GUID has hyphens.
+const GUID_HYPHENS: [bool; 36] = {
+    let mut hyphens = [false; 36];
+    (hyphens[8], hyphens[13], hyphens[18], hyphens[23]) = (true, true, true, true);
+    hyphens
+};
 
 /// Lower-cases a GUID-shaped value and leaves everything else as it is.
 pub fn normal_guid(text: &str) -> Cow<'_, str> {
-    let upper = text.bytes().any(|byte| byte.is_ascii_uppercase());
+    let upper = text.bytes().fold(false, |so_far, byte| so_far | byte.is_ascii_uppercase());
     if upper && is_guid(text) { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) }
 }
 

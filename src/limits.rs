@@ -16,7 +16,8 @@ pub const MEMO_TOKENS_MAX: usize = 1 << 17;
 pub const TOKENS_AT_ONCE: usize = 48;
 /// Distinct tokens that a worker finds without asking the memo; it then starts anew.
 pub const FRONT_TOKENS_MAX: usize = 1 << 10;
-/// So many are enough to see whether tokens come again at all; if they do not, the worker starts anew right away.
+/// So many are enough to see whether tokens come again at all; if they do not, the worker starts anew right away, and after
+/// each [`TOKENS_AT_ONCE`] until one was met before.
 pub const FRONT_TOKENS_TRIED: usize = 1 << 8;
 /// Bytes of tokens that it finds so; tokens that the memo is not to hold because of their size are among them.
 pub const FRONT_BYTES_MAX: usize = 64 << 20;

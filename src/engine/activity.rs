@@ -30,7 +30,12 @@ impl ActivityKey {
         Self { hour: hour.map_or(i64::MIN, |hour| hour.0), token, gateway, api, client_ip, outcome }
     }
 
-    /// Start of the hour, in an order in which none comes first.
+    /// A number in the order of the hours, in which none comes first.
+    pub(super) fn hour_rank(&self) -> u64 {
+        self.hour.cast_unsigned() ^ (1 << 63)
+    }
+
+    /// Start of the hour, if there is one.
     pub(super) fn hour(&self) -> Option<UtcMicros> {
         (self.hour != i64::MIN).then_some(UtcMicros(self.hour))
     }

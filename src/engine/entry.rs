@@ -13,7 +13,7 @@ use crate::keys::KeyId;
 use crate::limits;
 use crate::redact::{self, Fingerprint};
 use crate::rules;
-use crate::rules::kit::{Check, Evidence, Judge, Reason};
+use crate::rules::kit::{Check, Evidence, Reason};
 use crate::token::Token;
 use crate::verify::{Remembered, Signature, Verdict};
 use std::fmt;
@@ -75,14 +75,11 @@ impl Entry {
         let context = engine.context();
         let (mut fires, mut unlooked) = (Vec::new(), Vec::new());
         let lacks = rules::lacks_of_token(&facts);
-        for (at, rule) in engine.rules.iter().enumerate() {
-            if !matches!(rule.judge, Judge::Token(_)) {
-                continue;
-            }
+        for (at, rule) in &engine.token_rules {
             match rule.judge_token(&facts, lacks, context) {
                 Check::Quiet => {}
-                Check::NotEvaluable(reason) => unlooked.push((at, reason)),
-                Check::Fires(evidence) => fires.push((at, evidence)),
+                Check::NotEvaluable(reason) => unlooked.push((*at, reason)),
+                Check::Fires(evidence) => fires.push((*at, evidence)),
             }
         }
         let key_source = key_source(&facts, context);

@@ -28,6 +28,10 @@ pub(super) struct Front {
     bytes: usize,
     /// How often a token was found in a slot.
     found: Cell<usize>,
+    /// How many slots were made for tokens that had been met before, here or by another worker.
+    met_before: usize,
+    /// True while tokens hardly ever come again.
+    is_brief: bool,
     /// The memo of the engine that the entries are of.
     memo: Option<Arc<Memo<Arc<Kept>>>>,
 }
@@ -50,12 +54,15 @@ impl Front {
         let count = self.slots.len();
         let is_full = count > limits::FRONT_TOKENS_MAX || self.bytes > limits::FRONT_BYTES_MAX;
         // Tokens that do not come again only push others out of the caches.
-        let is_idle = count > limits::FRONT_TOKENS_TRIED && self.found.get() < count / 16;
+        let tried = if self.is_brief { limits::TOKENS_AT_ONCE } else { limits::FRONT_TOKENS_TRIED };
+        let is_idle = count >= tried && self.found.get() < count / 16;
         if !same_engine || is_full || is_idle {
+            self.is_brief = same_engine && self.found.get() + self.met_before < count / 16;
             self.table.clear();
             self.slots.clear();
             self.bytes = 0;
             self.found.set(0);
+            self.met_before = 0;
             self.memo = Some(Arc::clone(memo));
         }
     }
@@ -82,6 +89,7 @@ impl Front {
     /// A slot for a value that has none.
     pub(super) fn push(&mut self, index: u64, entry: Option<Box<Entry>>) -> usize {
         let slot = self.slots.len();
+        self.met_before += usize::from(entry.is_some());
         self.slots.push(Slot {
             shared: entry.is_some(),
             entry,
@@ -97,6 +105,7 @@ impl Front {
     /// Fills a slot that waited; `shared` tells whether the memo has it too.
     pub(super) fn fill(&mut self, slot: usize, entry: Box<Entry>, shared: bool) {
         self.bytes += entry.value_bytes();
+        self.met_before += usize::from(shared);
         if let Some(slot) = self.slots.get_mut(slot) {
             slot.entry = Some(entry);
             slot.shared = shared;

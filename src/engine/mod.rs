@@ -179,7 +179,9 @@ pub struct Engine {
     rules: Vec<&'static Rule>,
     /// Rules that cannot run, with the missing input.
     skipped: BTreeMap<&'static str, &'static str>,
-    /// The rules that look at a token and an API, with their places among the rules.
+    /// The rules that look at a token alone, with their places among the rules.
+    token_rules: Vec<(usize, &'static Rule)>,
+    /// The same for those that look at a token and an API.
     api_rules: Vec<(usize, &'static Rule)>,
     /// The rules that look at every use.
     use_rules: Vec<UseRule>,
@@ -272,6 +274,8 @@ impl Engine {
             }
         }
         rules.sort_by_key(|rule| rule.id);
+        let of_token = |(_, rule): &(usize, &Rule)| matches!(rule.judge, Judge::Token(_));
+        let token_rules = rules.iter().copied().enumerate().filter(of_token).collect();
         let of_api = |(_, rule): &(usize, &Rule)| matches!(rule.judge, Judge::Api(_));
         let api_rules = rules.iter().copied().enumerate().filter(of_api).collect();
         let use_rules = rules.iter().enumerate().filter_map(|(at, rule)| UseRule::new(at, rule)).collect();
@@ -295,6 +299,7 @@ impl Engine {
             keys: setup.keys,
             rules,
             skipped,
+            token_rules,
             api_rules,
             use_rules,
             accepts,

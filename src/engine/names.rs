@@ -3,6 +3,7 @@
 use super::distinct;
 use super::places::{Places, index};
 use super::segments::Texts;
+use crate::codec::decimal;
 use hashbrown::HashMap;
 use std::borrow::Cow;
 use std::num::NonZeroU32;
@@ -29,8 +30,10 @@ impl Name {
 pub(super) struct Names {
     places: Places,
     texts: Texts,
-    /// A bit for each text that the redactor leaves as it is.
-    clean: Vec<u64>,
+    /// Texts that the redactor leaves as they are.
+    clean: Bits,
+    /// Packed lists of such texts; as one text, a list might be another matter.
+    clean_lists: Bits,
     /// Where a list is packed.
     packing: String,
     /// Hashes of texts for counting distinct ones, made when first asked for.
@@ -63,8 +66,7 @@ impl Names {
     }
 
     fn is_clean(&self, id: Name) -> bool {
-        let (word, bit) = (id.at() / 64, id.at() % 64);
-        self.clean.get(word).is_some_and(|bits| bits >> bit & 1 == 1)
+        self.clean.get(id.at())
     }
 
     /// The number of a text as the redactor leaves it; one that it was seen to leave as it is, it does not get again.
@@ -81,7 +83,7 @@ impl Names {
         match redact() {
             Cow::Borrowed(whole) if whole.len() == text.len() => {
                 let id = known.unwrap_or_else(|| self.insert(hash, text));
-                self.mark_clean(id);
+                self.clean.set(id.at());
                 id
             }
             other => self.id(&other),
@@ -91,18 +93,8 @@ impl Names {
     /// The number of a text that the redactor was seen to leave as it is.
     pub(super) fn id_of_clean(&mut self, text: &str) -> Name {
         let id = self.id(text);
-        self.mark_clean(id);
+        self.clean.set(id.at());
         id
-    }
-
-    fn mark_clean(&mut self, id: Name) {
-        let (word, bit) = (id.at() / 64, id.at() % 64);
-        if self.clean.len() <= word {
-            self.clean.resize(word + 1, 0);
-        }
-        if let Some(bits) = self.clean.get_mut(word) {
-            *bits |= 1 << bit;
-        }
     }
 
     fn find(&self, hash: u32, text: &str) -> Option<Name> {
@@ -118,9 +110,33 @@ impl Names {
     /// The number of a list of texts, packed into one.
     pub(super) fn list<'t>(&mut self, items: impl Iterator<Item = Cow<'t, str>>) -> Name {
         let mut packing = std::mem::take(&mut self.packing);
-        packing.clear();
         pack(items, &mut packing);
         let id = self.id(&packing);
+        self.packing = packing;
+        id
+    }
+
+    /// The number of a list of texts as the redactor leaves them, packed into one. Tokens have few different lists, and one
+    /// that it was seen to leave as it is, it does not get again.
+    pub(super) fn list_of_redacted<'t>(
+        &mut self,
+        items: &[&'t str],
+        redact: impl Fn(&'t str) -> Cow<'t, str>,
+    ) -> Name {
+        let mut packing = std::mem::take(&mut self.packing);
+        pack(items.iter(), &mut packing);
+        let hash = self.places.hash(&*packing);
+        let known = self.find(hash, &packing);
+        let id = known.filter(|id| self.clean_lists.get(id.at())).unwrap_or_else(|| {
+            let redacted: Vec<Cow<'t, str>> = items.iter().map(|item| redact(item)).collect();
+            if redacted.iter().zip(items).all(|(redacted, item)| redacted == item) {
+                let id = known.unwrap_or_else(|| self.insert(hash, &packing));
+                self.clean_lists.set(id.at());
+                return id;
+            }
+            pack(redacted.iter(), &mut packing);
+            self.id(&packing)
+        });
         self.packing = packing;
         id
     }
@@ -151,6 +167,25 @@ impl Names {
     }
 }
 
+/// A set of places.
+#[derive(Debug, Default)]
+struct Bits(Vec<u64>);
+
+impl Bits {
+    fn get(&self, at: usize) -> bool {
+        self.0.get(at / 64).is_some_and(|bits| bits >> (at % 64) & 1 == 1)
+    }
+
+    fn set(&mut self, at: usize) {
+        if self.0.len() <= at / 64 {
+            self.0.resize(at / 64 + 1, 0);
+        }
+        if let Some(bits) = self.0.get_mut(at / 64) {
+            *bits |= 1 << (at % 64);
+        }
+    }
+}
+
 /// Numbers of one partial as numbers of another.
 pub(super) struct Translation(Vec<Name>);
 
@@ -167,20 +202,14 @@ impl Translation {
 }
 
 /// Some texts as one, each behind its length (`5:alpha4:beta`), so that a list is a name like any other.
-fn pack<'t>(texts: impl Iterator<Item = Cow<'t, str>>, out: &mut String) {
+fn pack(texts: impl Iterator<Item = impl AsRef<str>>, out: &mut String) {
+    out.clear();
     for text in texts {
-        push_number(text.len(), out);
+        let text = text.as_ref();
+        decimal::push_unsigned(u64::try_from(text.len()).unwrap_or(u64::MAX), out);
         out.push(':');
-        out.push_str(&text);
+        out.push_str(text);
     }
-}
-
-/// Appends decimal digits; the formatter of the standard library takes ten times as long.
-fn push_number(number: usize, out: &mut String) {
-    if number >= 10 {
-        push_number(number / 10, out);
-    }
-    out.push(u8::try_from(number % 10).map_or('0', |digit| char::from(b'0' + digit)));
 }
 
 /// The texts of a packed list.
@@ -218,10 +247,21 @@ mod tests {
 
     #[test]
     fn lists_are_packed_and_unpacked() {
+        let whole = |item| Cow::Borrowed(item);
+        let mut names = Names::default();
         for list in [&[][..], &[""], &["a", "7:b", "\u{e9}:"]] {
-            let mut names = Names::default();
-            let id = names.list(list.iter().map(|text| (*text).into()));
+            let id = names.list_of_redacted(list, whole);
             assert_eq!(unpacked(names.text(id)).collect::<Vec<_>>(), list);
+            // It is not asked for again.
+            assert_eq!(names.list_of_redacted(list, |_| panic!("it is known")), id);
+            // As a text it may be another matter.
+            assert!(!names.is_clean(id));
+        }
+        let stars = |item| if item == "a" { Cow::Borrowed("***") } else { Cow::Borrowed(item) };
+        let mut names = Names::default();
+        for _ in 0..2 {
+            let id = names.list_of_redacted(&["a", "b"], stars);
+            assert_eq!(unpacked(names.text(id)).collect::<Vec<_>>(), ["***", "b"]);
         }
     }
 }

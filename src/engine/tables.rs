@@ -9,10 +9,8 @@ use super::trails::{Trails, state_table};
 use super::{Engine, Partial};
 use crate::findings::{FindingRow, LargeTable, Table, schema_of};
 use crate::redact::Fingerprint;
-use crate::time::UtcMicros;
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
-use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -41,19 +39,38 @@ pub(super) fn large(engine: &Engine, partial: Partial, findings: &[FindingRow]) 
     [Box::new(TokenTable { held, order, rules }), Box::new(activity), state]
 }
 
-/// By fingerprint. Their beginnings lie with the numbers, so that sorting looks at tokens only where these are the same.
+/// By fingerprint.
 fn token_order(tokens: &Tokens) -> Vec<TokenNumber> {
-    let fingerprint = |number: TokenNumber| tokens.get(number).map(|token| token.fingerprint);
-    let mut order: Vec<(u64, TokenNumber)> = tokens
-        .summaries()
-        .zip(0..)
-        .map(|(token, number)| {
-            let beginning = token.fingerprint.0.first_chunk().copied().unwrap_or_default();
-            (u64::from_be_bytes(beginning), TokenNumber(number))
+    let fingerprints = tokens.summaries().map(|token| token.fingerprint);
+    by_fingerprint(fingerprints, |at| Some(tokens.get(TokenNumber(at))?.fingerprint))
+        .into_iter()
+        .map(TokenNumber)
+        .collect()
+}
+
+/// The places of some fingerprints in the order of these; the same ones stay as they came. Beginning and place are sorted as
+/// one number, so that what a place holds is looked at only where beginnings are the same.
+pub(super) fn by_fingerprint(
+    fingerprints: impl Iterator<Item = Fingerprint>,
+    at: impl Fn(u32) -> Option<Fingerprint>,
+) -> Vec<u32> {
+    let mut order: Vec<u128> = fingerprints
+        .zip(0_u32..)
+        .map(|(fingerprint, place)| {
+            let beginning = fingerprint.0.first_chunk().copied().unwrap_or_default();
+            u128::from(u64::from_be_bytes(beginning)) << 32 | u128::from(place)
         })
         .collect();
-    order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| fingerprint(a.1).cmp(&fingerprint(b.1))));
-    order.into_iter().map(|(_, number)| number).collect()
+    order.sort_unstable();
+    for same in order.chunk_by_mut(|a, b| *a >> 32 == *b >> 32).filter(|same| same.len() > 1) {
+        same.sort_by_key(|packed| at(low(*packed)));
+    }
+    order.into_iter().map(low).collect()
+}
+
+/// The place that a packed number ends with.
+fn low(packed: u128) -> u32 {
+    u32::try_from(packed & u128::from(u32::MAX)).unwrap_or_default()
 }
 
 /// hour, token, gateway, api, address, outcome; nulls first.
@@ -65,20 +82,22 @@ fn activity_order(held: &Held, tokens: &[TokenNumber]) -> Vec<u32> {
         }
     }
     let names = &held.names;
-    let mut order: Vec<(Option<UtcMicros>, u32, u32)> = (0..)
+    let mut order: Vec<u128> = (0_u32..)
         .zip(held.activity.rows())
-        .map(|(at, row)| (row.key.hour(), ranks.get(row.key.token.at()).copied().unwrap_or_default(), at))
+        .map(|(at, row)| {
+            let rank = ranks.get(row.key.token.at()).copied().unwrap_or_default();
+            u128::from(row.key.hour_rank()) << 64 | u128::from(rank) << 32 | u128::from(at)
+        })
         .collect();
-    let rest = |at: u32| {
-        let row = held.activity.row(at)?;
-        let texts = [row.key.gateway, row.key.api, row.key.client_ip].map(|name| names.optional(name));
-        Some((texts, row.key.outcome))
-    };
-    order.sort_unstable_by(|a, b| match (a.0, a.1).cmp(&(b.0, b.1)) {
-        Ordering::Equal => rest(a.2).cmp(&rest(b.2)),
-        decided => decided,
-    });
-    order.into_iter().map(|(_, _, at)| at).collect()
+    order.sort_unstable();
+    for same in order.chunk_by_mut(|a, b| *a >> 32 == *b >> 32).filter(|same| same.len() > 1) {
+        same.sort_by_cached_key(|packed| {
+            let row = held.activity.row(low(*packed))?;
+            let texts = [row.key.gateway, row.key.api, row.key.client_ip].map(|name| names.optional(name));
+            Some((texts, row.key.outcome))
+        });
+    }
+    order.into_iter().map(low).collect()
 }
 
 struct TokenTable {

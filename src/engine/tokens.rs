@@ -202,9 +202,12 @@ impl TokenNames {
             columns.uti = cell(claims.uti);
             columns.sid = cell(claims.sid);
             let mut list = |items: &[&str]| {
-                names.list(items.iter().take(limits::LIST_ITEMS_MAX).map(|item| {
-                    if item.len() < secret_bytes_min { redact::cell(item, &[]) } else { secrets().cell(item) }
-                }))
+                let items = items.get(..limits::LIST_ITEMS_MAX).unwrap_or(items);
+                if items.iter().all(|item| item.len() < secret_bytes_min) {
+                    names.list_of_redacted(items, |item| redact::cell(item, &[]))
+                } else {
+                    names.list(items.iter().map(|item| secrets().cell(item)))
+                }
             };
             columns.scp = claims.scp.as_deref().map(&mut list);
             columns.roles = claims.roles.as_deref().map(list);

@@ -13,7 +13,7 @@ pub use occurrence::{OccurrenceRow, OccurrenceTexts};
 pub use rank::ranked;
 pub use rows::{CoverageRow, FindingRow, ProblemRow, RejectRow, TokenCells};
 pub use schema::{Table, schema_of};
-pub use state::{StateError, StateRow};
+pub use state::{StateCells, StateColumns, StateError, StateRow};
 
 use crate::time::UtcMicros;
 use arrow::array::RecordBatch;

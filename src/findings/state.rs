@@ -1,14 +1,20 @@
 //! Rows of `state`: what a run keeps for the next one.
 
-use super::{Row, Table};
-use crate::redact::Fingerprint;
+use super::{Table, schema_of};
+use crate::codec::decimal;
+use crate::redact::{Fingerprint, push_hex};
 use arrow::array::{
-    ArrayRef, AsArray, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder,
-    TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, Int64Builder, ListBuilder, RecordBatch, StringArray, StringBuilder,
+    TimestampMicrosecondBuilder,
 };
 use arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use std::sync::Arc;
+
+/// Bytes of a fingerprint as text.
+const HEX_BYTES: usize = 64;
+/// Bytes that a cell of most columns has, about.
+const TEXT_BYTES: usize = 40;
 
 /// A context of a token, or (without a token) a tenant that was let in. Columns of one type stand together, in the order
 /// of the names beside them.
@@ -67,35 +73,106 @@ impl StateRow {
     pub const LISTS: [&str; 3] = ["spans", "request_ids", "routes"];
 }
 
-impl Row for StateRow {
-    const TABLE: Table = Table::State;
+/// A row on its way into the table; its columns stand as those of [`StateRow`] do.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StateCells<'c> {
+    /// The token.
+    pub token_sha256: Option<Fingerprint>,
+    /// [`StateRow::TEXTS`]
+    pub texts: [Option<&'c str>; 21],
+    /// [`StateRow::NUMBERS`]
+    pub numbers: [Option<i64>; 7],
+    /// [`StateRow::TIMES`], in microseconds.
+    pub times: [Option<i64>; 2],
+    /// Each first and last use of a stretch.
+    pub spans: &'c [(i64, i64)],
+    /// Each the hash of a request id and its first use.
+    pub request_ids: &'c [(u32, i64)],
+    /// Each the hash of a route with its first and last use.
+    pub routes: &'c [(u32, (i64, i64))],
+}
 
-    fn batch(rows: &[Self]) -> Result<RecordBatch, ArrowError> {
-        let token = |row: &Self| row.token_sha256.map(|token| token.hex());
-        let mut columns: Vec<ArrayRef> = vec![Arc::new(rows.iter().map(token).collect::<StringArray>())];
-        for at in 0..Self::TEXTS.len() {
-            let cell = |row: &Self| row.texts.get(at).cloned().flatten();
-            columns.push(Arc::new(rows.iter().map(cell).collect::<StringArray>()));
+/// Columns of `state`, filled row by row.
+pub struct StateColumns {
+    token: StringBuilder,
+    texts: [StringBuilder; 21],
+    numbers: [Int64Builder; 7],
+    times: [TimestampMicrosecondBuilder; 2],
+    lists: [ListBuilder<StringBuilder>; 3],
+    /// Where a cell is put together.
+    cell: String,
+}
+
+impl StateColumns {
+    /// Empty, with room for so many rows.
+    pub fn new(rows: usize) -> Self {
+        let texts = |bytes: usize| StringBuilder::with_capacity(rows, rows * bytes);
+        let times = || TimestampMicrosecondBuilder::with_capacity(rows).with_timezone("UTC");
+        Self {
+            token: texts(HEX_BYTES),
+            texts: std::array::from_fn(|_| texts(TEXT_BYTES)),
+            numbers: std::array::from_fn(|_| Int64Builder::with_capacity(rows)),
+            times: std::array::from_fn(|_| times()),
+            lists: std::array::from_fn(|_| ListBuilder::with_capacity(texts(TEXT_BYTES), rows)),
+            cell: String::new(),
         }
-        for at in 0..Self::NUMBERS.len() {
-            let cell = |row: &Self| row.numbers.get(at).copied().flatten();
-            columns.push(Arc::new(rows.iter().map(cell).collect::<Int64Array>()));
-        }
-        for at in 0..Self::TIMES.len() {
-            let cell = |row: &Self| row.times.get(at).copied().flatten();
-            let column = rows.iter().map(cell).collect::<TimestampMicrosecondArray>();
-            columns.push(Arc::new(column.with_timezone("UTC")));
-        }
-        for at in 0..Self::LISTS.len() {
-            let mut column = ListBuilder::new(StringBuilder::new());
-            for row in rows {
-                row.lists.get(at).into_iter().flatten().for_each(|item| column.values().append_value(item));
-                column.append(true);
-            }
-            columns.push(Arc::new(column.finish()));
-        }
-        RecordBatch::try_new(Self::schema(), columns)
     }
+
+    /// Adds a row.
+    pub fn push(&mut self, row: &StateCells<'_>) {
+        let Self { token, texts, numbers, times, lists, cell } = self;
+        cell.clear();
+        if let Some(Fingerprint(sha256)) = &row.token_sha256 {
+            push_hex(sha256, cell);
+        }
+        token.append_option(row.token_sha256.map(|_| cell.as_str()));
+        texts.iter_mut().zip(row.texts).for_each(|(column, text)| column.append_option(text));
+        numbers.iter_mut().zip(row.numbers).for_each(|(column, number)| column.append_option(number));
+        times.iter_mut().zip(row.times).for_each(|(column, time)| column.append_option(time));
+        let [spans, ids, routes] = lists;
+        push_list(spans, row.spans.iter().map(|(first, last)| [*first, *last]), cell);
+        push_list(ids, row.request_ids.iter().map(|(hash, time)| [(*hash).into(), *time]), cell);
+        let routes_of = row.routes.iter().map(|(hash, (first, last))| [(*hash).into(), *first, *last]);
+        push_list(routes, routes_of, cell);
+    }
+
+    /// The rows.
+    ///
+    /// # Errors
+    ///
+    /// Only if a column's offsets overflow, which a small number of rows rules out.
+    pub fn finish(self) -> Result<RecordBatch, ArrowError> {
+        let Self { mut token, texts, numbers, times, lists, .. } = self;
+        let mut columns: Vec<ArrayRef> = vec![array(token.finish())];
+        columns.extend(texts.map(|mut column| array(column.finish())));
+        columns.extend(numbers.map(|mut column| array(column.finish())));
+        columns.extend(times.map(|mut column| array(column.finish())));
+        columns.extend(lists.map(|mut column| array(column.finish())));
+        RecordBatch::try_new(schema_of(Table::State), columns)
+    }
+}
+
+fn array(column: impl Array + 'static) -> ArrayRef {
+    Arc::new(column)
+}
+
+/// Adds a list of numbers that are joined by `/`.
+fn push_list<const N: usize>(
+    column: &mut ListBuilder<StringBuilder>,
+    items: impl Iterator<Item = [i64; N]>,
+    cell: &mut String,
+) {
+    for item in items {
+        cell.clear();
+        for (at, number) in item.into_iter().enumerate() {
+            if at > 0 {
+                cell.push('/');
+            }
+            decimal::push(number, cell);
+        }
+        column.values().append_value(&*cell);
+    }
+    column.append(true);
 }
 
 impl StateRow {
@@ -166,18 +243,27 @@ mod tests {
 
     #[test]
     fn rows_come_back() {
-        let mut row = StateRow { token_sha256: Some(Fingerprint([7; 32])), ..StateRow::default() };
-        row.texts
-            .iter_mut()
-            .zip(0..)
-            .filter(|(_, at)| at % 2 == 0)
-            .for_each(|(text, at)| *text = Some(format!("text {at}")));
-        row.numbers = [Some(1), None, Some(3), None, Some(-5), None, Some(7)];
-        row.times = [Some(9), None];
-        row.lists = [vec!["1/2".to_owned()], Vec::new(), vec!["3/4".to_owned(), "5/6".to_owned()]];
-        let rows = [row, StateRow::default()];
-        let batch = StateRow::batch(&rows).unwrap();
-        assert_eq!(StateRow::read(&batch).unwrap(), rows);
+        let mut cells = StateCells {
+            token_sha256: Some(Fingerprint([7; 32])),
+            numbers: [Some(1), None, Some(3), None, Some(-5), None, Some(7)],
+            times: [Some(9), None],
+            spans: &[(1, 2)],
+            routes: &[(3, (4, 5)), (6, (-7, 8))],
+            ..StateCells::default()
+        };
+        cells.texts.iter_mut().step_by(2).for_each(|text| *text = Some("text"));
+        let mut columns = StateColumns::new(2);
+        columns.push(&cells);
+        columns.push(&StateCells::default());
+        let batch = columns.finish().unwrap();
+        let row = StateRow {
+            token_sha256: cells.token_sha256,
+            texts: cells.texts.map(|text| text.map(str::to_owned)),
+            numbers: cells.numbers,
+            times: cells.times,
+            lists: [vec!["1/2".to_owned()], Vec::new(), vec!["3/4/5".to_owned(), "6/-7/8".to_owned()]],
+        };
+        assert_eq!(StateRow::read(&batch).unwrap(), [row, StateRow::default()]);
         let fewer = batch.project(&[0, 1]).unwrap();
         assert_eq!(StateRow::read(&fewer).unwrap_err().column, "signature");
     }

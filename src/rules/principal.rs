@@ -164,7 +164,9 @@ pub(super) fn same_value(principal: &str, value: &str) -> bool {
 pub(super) fn normal(principal: &str) -> String {
     let principal = principal.trim();
     if is_mail_like(principal) {
-        return folded(principal).collect();
+        // There is nothing to compose in ASCII.
+        let is_ascii = principal.is_ascii();
+        return if is_ascii { principal.to_ascii_lowercase() } else { folded(principal).collect() };
     }
     let head = principal.split_at_checked(GUID_BYTES).filter(|(head, _)| entra::is_guid(head));
     let lower = head

@@ -176,28 +176,29 @@ impl<'o, 't> Members<'o, 't> {
     fn of(object: &'o Object<'t>) -> Self {
         let mut found = Self::default();
         for (name, value) in &object.members {
-            let place = match *name {
-                "iss" => &mut found.iss,
-                "aud" => &mut found.aud,
-                "tid" => &mut found.tid,
-                "oid" => &mut found.oid,
-                "sub" => &mut found.sub,
-                "azp" => &mut found.azp,
-                "appid" => &mut found.appid,
-                "azpacr" => &mut found.azpacr,
-                "appidacr" => &mut found.appidacr,
-                "uti" => &mut found.uti,
-                "sid" => &mut found.sid,
-                "scp" => &mut found.scp,
-                "roles" => &mut found.roles,
-                "iat" => &mut found.iat,
-                "nbf" => &mut found.nbf,
-                "exp" => &mut found.exp,
-                "ver" => &mut found.ver,
-                "idtyp" => &mut found.idtyp,
-                "ipaddr" => &mut found.ipaddr,
-                "cnf" => &mut found.cnf,
-                "name" | "upn" | "preferred_username" => {
+            // As bytes, so that the length is looked at first.
+            let place = match name.as_bytes() {
+                b"iss" => &mut found.iss,
+                b"aud" => &mut found.aud,
+                b"tid" => &mut found.tid,
+                b"oid" => &mut found.oid,
+                b"sub" => &mut found.sub,
+                b"azp" => &mut found.azp,
+                b"appid" => &mut found.appid,
+                b"azpacr" => &mut found.azpacr,
+                b"appidacr" => &mut found.appidacr,
+                b"uti" => &mut found.uti,
+                b"sid" => &mut found.sid,
+                b"scp" => &mut found.scp,
+                b"roles" => &mut found.roles,
+                b"iat" => &mut found.iat,
+                b"nbf" => &mut found.nbf,
+                b"exp" => &mut found.exp,
+                b"ver" => &mut found.ver,
+                b"idtyp" => &mut found.idtyp,
+                b"ipaddr" => &mut found.ipaddr,
+                b"cnf" => &mut found.cnf,
+                b"name" | b"upn" | b"preferred_username" => {
                     found.named = true;
                     continue;
                 }

@@ -4,19 +4,17 @@ use super::parts::Parts;
 use super::store::{TrailStore, is_app};
 use super::{Context, Earlier};
 use crate::engine::names::Name;
+use crate::engine::places::index;
 use crate::facts::Outcome;
 use crate::policy::Behaviour;
 use crate::redact::Fingerprint;
 use crate::rules::Rule;
 use crate::rules::kit::Judge;
 use crate::rules::run::Conclusion;
-use crate::rules::trails::{By, Group, Marks, Spot, Store, Trail, TrailRule};
+use crate::rules::trails::{By, Group, Marks, Spot, Store, TrailRule};
 use hashbrown::DefaultHashBuilder;
+use std::cell::OnceCell;
 use std::hash::BuildHasher as _;
-
-/// Groups of so many trails are made once; of larger ones each trail is made when it is looked at, so that a group may be
-/// as large as a run.
-const MADE_MAX: usize = 1024;
 
 /// A rule by its place among the engine's, and what it says.
 pub(in crate::engine) type Judged = (usize, Conclusion);
@@ -42,10 +40,25 @@ struct Shared<'k> {
     keyless: bool,
 }
 
-/// Members by what they have in common; members with the same key lie side by side once sorted.
-struct Grouped<K> {
-    members: Vec<(K, u32)>,
+/// Tokens by what they have in common: the hash of it before the number of the token, in order. One number, because that is
+/// sorted in a third of the time of a pair.
+#[derive(Default)]
+struct Grouped {
+    members: Vec<u128>,
+    /// The hash of those that do not tell.
+    missing: u64,
 }
+
+/// Rules that see trails grouped alike, and what they say.
+struct Asked {
+    by: By,
+    rules: Vec<(usize, &'static Rule, TrailRule)>,
+    conclusions: Vec<Conclusion>,
+    grouped: Grouped,
+}
+
+const KINDS: [By; 8] =
+    [By::Token, By::Session, By::Identity, By::Uti, By::Actor, By::Place, By::Principal, By::Tenant];
 
 impl TrailStore<'_> {
     /// What the rules over trails say.
@@ -55,53 +68,74 @@ impl TrailStore<'_> {
         behaviour: &Behaviour,
         earlier: Option<&Earlier>,
     ) -> Vec<Judged> {
-        let mut judged: Vec<Judged> = Vec::new();
-        let of = |wanted: By| -> Vec<(usize, &'static Rule, TrailRule)> {
-            let of_kind = rules.iter().enumerate().filter_map(|(at, rule)| match rule.judge {
-                Judge::Trails(trails) if trails.by == wanted => Some((at, *rule, trails)),
-                _ => None,
-            });
-            of_kind.collect()
-        };
-        let kinds =
-            [By::Token, By::Session, By::Identity, By::Uti, By::Actor, By::Place, By::Principal, By::Tenant];
-        for kind in kinds {
-            let rules = of(kind);
-            if rules.is_empty() {
-                continue;
-            }
-            let mut conclusions: Vec<Conclusion> = rules.iter().map(|_| Conclusion::default()).collect();
-            self.each_group(kind, behaviour, earlier, |group| {
-                for ((_, rule, trails), conclusion) in rules.iter().zip(&mut conclusions) {
-                    (trails.check)(rule, group, conclusion);
-                }
-            });
-            judged.extend(rules.iter().map(|(at, ..)| *at).zip(conclusions));
+        let asked = KINDS.into_iter().map(|by| Asked::new(by, rules));
+        let mut asked: Vec<Asked> = asked.filter(|asked| !asked.rules.is_empty()).collect();
+        for asked in &mut asked {
+            asked.grouped = self.grouped(asked.by, earlier);
         }
-        judged
+        // Most tokens share nothing with another: their trail is made once for all rules, in the order in which they lie.
+        for (number, alone) in (0..).zip(self.alone(&asked)) {
+            let members = [number];
+            let group = group(self, &members, Shared::default(), behaviour);
+            for (_, asked) in asked.iter_mut().enumerate().filter(|(at, _)| alone >> at & 1 == 1) {
+                asked.judge(&group);
+            }
+        }
+        for asked in &mut asked {
+            let grouped = std::mem::take(&mut asked.grouped);
+            self.each_group(asked.by, &grouped, behaviour, |group| asked.judge(group));
+        }
+        let judged = |Asked { rules, conclusions, .. }| rules.into_iter().map(|rule| rule.0).zip(conclusions);
+        asked.into_iter().flat_map(judged).collect()
     }
 
-    /// Calls `judge` with every group that has a token of this run.
+    /// For each token of this run, a bit for those of `asked` that have it in no group with others.
+    fn alone(&self, asked: &[Asked]) -> Vec<u8> {
+        let of_token = |(at, asked): (usize, &Asked)| u8::from(asked.by == By::Token) << at;
+        let always = asked.iter().enumerate().map(of_token).sum();
+        let mut alone = vec![always; index(self.present_count())];
+        for (at, asked) in asked.iter().enumerate() {
+            for (key, members) in asked.grouped.groups() {
+                if let ([only], false) = (members, key == asked.grouped.missing)
+                    && let Some(alone) = alone.get_mut(index(number_of(*only)))
+                {
+                    *alone |= 1 << at;
+                }
+            }
+        }
+        alone
+    }
+
+    /// Tokens by what they have in common, where that is theirs and not of their steps.
+    fn grouped(&self, by: By, earlier: Option<&Earlier>) -> Grouped {
+        if matches!(by, By::Token | By::Place | By::Principal) {
+            return Grouped::default();
+        }
+        let secret = DefaultHashBuilder::default();
+        let keyed = |number: u32| {
+            let key = secret.hash_one(self.key(by, number, earlier)?);
+            Some(u128::from(key) << 32 | u128::from(number))
+        };
+        let mut members: Vec<u128> = (0..self.count()).filter_map(keyed).collect();
+        members.sort_unstable();
+        Grouped { members, missing: secret.hash_one(Key::Missing) }
+    }
+
+    /// Calls `judge` with every group that has a token of this run, but for tokens alone ([`Self::alone`]).
     fn each_group(
         &self,
-        kind: By,
+        by: By,
+        grouped: &Grouped,
         behaviour: &Behaviour,
-        earlier: Option<&Earlier>,
         mut judge: impl FnMut(&Group<'_>),
     ) {
         let present = self.present_count();
         let mut judge_members = |store: &dyn Store, members: &[u32], shared: Shared<'_>| {
-            if !members.iter().any(|number| *number < present) {
-                return;
+            if members.iter().any(|number| *number < present) {
+                judge(&group(store, members, shared, behaviour));
             }
-            let few = members.len() <= MADE_MAX;
-            let made: Vec<Trail<'_>> =
-                members.iter().filter(|_| few).map(|number| store.trail(*number)).collect();
-            let Shared { spot, principal, keyless } = shared;
-            judge(&Group { store, members, made: &made, behaviour, spot, principal, keyless });
         };
-        match kind {
-            By::Token => (0..present).for_each(|number| judge_members(self, &[number], Shared::default())),
+        match by {
             By::Place => self.by_place().each(self, |spot, store, members| {
                 let shared = Shared { spot: spot.copied(), keyless: spot.is_none(), ..Shared::default() };
                 judge_members(store, members, shared);
@@ -110,14 +144,16 @@ impl TrailStore<'_> {
                 let (principal, keyless) = (principal.copied(), principal.is_none());
                 judge_members(store, members, Shared { principal, keyless, ..Shared::default() });
             }),
-            By::Session | By::Identity | By::Uti | By::Actor | By::Tenant => {
-                let secret = DefaultHashBuilder::default();
-                let keyed = |number| Some((secret.hash_one(self.key(kind, number, earlier)?), number));
-                let missing = secret.hash_one(Key::Missing);
-                let grouped = Grouped { members: (0..self.count()).filter_map(keyed).collect() };
-                grouped.each(|key, members| {
-                    judge_members(self, members, Shared { keyless: *key == missing, ..Shared::default() });
-                });
+            By::Token | By::Session | By::Identity | By::Uti | By::Actor | By::Tenant => {
+                let mut numbers = Vec::new();
+                for (key, members) in grouped.groups() {
+                    let keyless = key == grouped.missing;
+                    if members.len() > 1 || keyless {
+                        numbers.clear();
+                        numbers.extend(members.iter().map(|member| number_of(*member)));
+                        judge_members(self, &numbers, Shared { keyless, ..Shared::default() });
+                    }
+                }
             }
         }
     }
@@ -182,20 +218,48 @@ impl TrailStore<'_> {
     }
 }
 
-impl<K: Ord> Grouped<K> {
-    /// Calls `take` with every key and its members.
-    fn each(mut self, mut take: impl FnMut(&K, &[u32])) {
-        self.members.sort_unstable();
-        self.members.dedup();
-        let mut members = Vec::new();
-        for group in self.members.chunk_by(|a, b| a.0 == b.0) {
-            members.clear();
-            members.extend(group.iter().map(|(_, number)| *number));
-            if let Some((key, _)) = group.first() {
-                take(key, &members);
-            }
+impl Grouped {
+    /// The hash of what each group has in common, and its members.
+    fn groups(&self) -> impl Iterator<Item = (u64, &[u128])> {
+        let groups = self.members.chunk_by(|a, b| a >> 32 == b >> 32);
+        groups.map(|members| (members.first().map_or(0, |member| key_of(*member)), members))
+    }
+}
+
+fn key_of(member: u128) -> u64 {
+    u64::try_from(member >> 32).unwrap_or_default()
+}
+
+fn number_of(member: u128) -> u32 {
+    u32::try_from(member & u128::from(u32::MAX)).unwrap_or_default()
+}
+
+impl Asked {
+    fn new(by: By, rules: &[&'static Rule]) -> Self {
+        let of_kind = rules.iter().enumerate().filter_map(|(at, rule)| match rule.judge {
+            Judge::Trails(trails) if trails.by == by => Some((at, *rule, trails)),
+            _ => None,
+        });
+        let rules: Vec<(usize, &'static Rule, TrailRule)> = of_kind.collect();
+        let conclusions = rules.iter().map(|_| Conclusion::default()).collect();
+        Self { by, rules, conclusions, grouped: Grouped::default() }
+    }
+
+    fn judge(&mut self, group: &Group<'_>) {
+        for ((_, rule, trails), conclusion) in self.rules.iter().zip(&mut self.conclusions) {
+            (trails.check)(rule, group, conclusion);
         }
     }
+}
+
+fn group<'g>(
+    store: &'g dyn Store,
+    members: &'g [u32],
+    shared: Shared<'g>,
+    behaviour: &'g Behaviour,
+) -> Group<'g> {
+    let Shared { spot, principal, keyless } = shared;
+    Group { store, members, made: OnceCell::new(), behaviour, spot, principal, keyless }
 }
 
 #[cfg(test)]
@@ -255,7 +319,7 @@ mod tests {
         let store = TrailStore::new(&names, &tokens, &trails, None, false);
         for kind in [By::Place, By::Principal] {
             let (mut groups, mut steps) = (0, 0);
-            store.each_group(kind, &Behaviour::default(), None, |group| {
+            store.each_group(kind, &Grouped::default(), &Behaviour::default(), |group| {
                 groups += 1;
                 for trail in group.trails() {
                     steps += trail.steps.len();

@@ -5,11 +5,12 @@ use super::store::Known;
 use super::{Context, Origin, Trails};
 use crate::engine::names::{Name, Names};
 use crate::engine::order::At;
-use crate::engine::tables::Held;
+use crate::engine::places::index;
+use crate::engine::tables::{Held, by_fingerprint};
 use crate::engine::tokens::{TokenNumber, TokenSummary, Tokens};
 use crate::facts::Outcome;
-use crate::findings::{LargeTable, Row as _, StateError, StateRow, Table};
-use crate::redact::Fingerprint;
+use crate::findings::{LargeTable, StateCells, StateColumns, StateError, StateRow, Table};
+use crate::redact::{Fingerprint, push_hex};
 use crate::rules::trails::{Marks, Prefix, Span};
 use crate::time::{HOUR, UtcMicros};
 use crate::verify::Verdict;
@@ -62,7 +63,7 @@ pub(in crate::engine) fn state_table(
     let let_in = held.tokens.summaries().filter(|token| token.accepted > 0 && believes(token.verdict));
     let seen: BTreeSet<Option<Name>> = let_in.map(|token| token.texts.tid).collect();
     tenants.extend(seen.into_iter().filter_map(|tid| held.names.optional(tid)).map(str::to_owned));
-    let mut rows: Vec<(Fingerprint, u64, Kept)> = Vec::new();
+    let mut rows: Vec<(Fingerprint, Kept)> = Vec::new();
     let past = earlier.map(|earlier| earlier.known());
     let nights = [Some(known(held)), past].into_iter().flatten();
     let vouched = nights.flat_map(|known| known.tokens.summaries()).filter(|token| believes(token.verdict));
@@ -74,17 +75,28 @@ pub(in crate::engine) fn state_table(
                 continue;
             }
             let number = TokenNumber(number);
-            for (at, row, _) in known.trails.rows_of(number, known.names) {
-                let hash = known.trails.contexts.hash(row.context, known.names);
-                rows.push((token.fingerprint, hash, Kept::Row(known.earlier, number, at)));
+            for (at, ..) in known.trails.rows_of(number, known.names) {
+                rows.push((token.fingerprint, Kept::Row(known.earlier, number, at)));
             }
         }
     }
-    // What both runs saw of a context stays in the order of the runs.
-    rows.sort_by_key(|row| (row.0, row.1));
+    let order = by_fingerprint(rows.iter().map(|row| row.0), |at| Some(rows.get(index(at))?.0));
+    let mut rows: Vec<(Fingerprint, Kept)> =
+        order.into_iter().filter_map(|at| rows.get(index(at)).copied()).collect();
+    for same in rows.chunk_by_mut(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
+        // What both runs saw of a context stays in the order of the runs.
+        same.sort_by_cached_key(|(_, kept)| context_hash(*kept, held, earlier));
+    }
     let tenants: Vec<String> = tenants.into_iter().collect();
-    let rows = (0..tenants.len()).map(Kept::Tenant).chain(rows.into_iter().map(|row| row.2)).collect();
+    let rows = (0..tenants.len()).map(Kept::Tenant).chain(rows.into_iter().map(|row| row.1)).collect();
     Box::new(StateTable { held: Arc::clone(held), earlier: earlier.cloned(), tenants, rows })
+}
+
+fn context_hash(kept: Kept, held: &Held, earlier: Option<&Arc<Earlier>>) -> Option<u64> {
+    let Kept::Row(of_earlier, number, at) = kept else { return None };
+    let known = if of_earlier { earlier?.known() } else { known(held) };
+    let (row, _) = known.trails.row(number, at)?;
+    Some(known.trails.contexts.hash(row.context, known.names))
 }
 
 fn known(held: &Held) -> Known<'_> {
@@ -127,46 +139,69 @@ impl LargeTable for StateTable {
     fn batch(&self, rows: Range<usize>) -> Result<RecordBatch, ArrowError> {
         let end = rows.end.min(self.rows.len());
         let rows = self.rows.get(rows.start.min(end)..end).unwrap_or_default();
-        let made: Vec<StateRow> = rows.iter().filter_map(|row| self.row(*row)).collect();
-        StateRow::batch(&made)
+        let mut columns = StateColumns::new(rows.len());
+        let mut made = Made::default();
+        for row in rows {
+            self.push(*row, &mut made, &mut columns);
+        }
+        columns.finish()
     }
 }
 
+/// Texts that are made for a row and stand nowhere else.
+#[derive(Default)]
+struct Made {
+    signed: String,
+    prefix: String,
+}
+
 impl StateTable {
-    fn row(&self, kept: Kept) -> Option<StateRow> {
+    fn push(&self, kept: Kept, made: &mut Made, columns: &mut StateColumns) {
         match kept {
             Kept::Tenant(at) => {
-                let mut row = StateRow::default();
+                let mut row = StateCells::default();
                 let [_, _, _, _, tid, ..] = &mut row.texts;
-                *tid = self.tenants.get(at).cloned();
-                Some(row)
+                *tid = self.tenants.get(at).map(String::as_str);
+                columns.push(&row);
             }
             Kept::Row(earlier, number, at) => {
-                let known = if earlier { self.earlier.as_ref()?.known() } else { known(&self.held) };
-                let (row, context) = known.trails.row(number, at)?;
-                Some(written(known, number, row, context))
+                let past = self.earlier.as_ref().filter(|_| earlier);
+                let known = past.map_or_else(|| known(&self.held), |earlier| earlier.known());
+                if let (Some(token), Some(row)) = (known.tokens.get(number), known.trails.row(number, at)) {
+                    push(known, number, token, row, made, columns);
+                }
             }
         }
     }
 }
 
-/// A row of a token as it is written.
-fn written(known: Known<'_>, number: TokenNumber, row: &Row, context: &Context) -> StateRow {
-    let Known { names, tokens, trails, .. } = known;
-    let Some(token) = tokens.get(number) else { return StateRow::default() };
-    let text = |name: Option<Name>| names.optional(name).map(str::to_owned);
+/// Adds a row of a token.
+fn push(
+    known: Known<'_>,
+    number: TokenNumber,
+    token: &TokenSummary,
+    (row, context): (&Row, &Context),
+    made: &mut Made,
+    columns: &mut StateColumns,
+) {
+    let Known { names, trails, .. } = known;
+    let text = |name: Option<Name>| names.optional(name);
     let of = &token.texts;
     let origin = context.origin;
-    let spans = row.spans();
+    let (spans, ids, routes) = (row.spans(), row.ids(), row.routes());
     let spans = spans.as_slice();
-    let span = |(first, last): &Span| format!("{first}/{last}");
-    let id = |(hash, time): &(u32, i64)| format!("{hash}/{time}");
-    let route = |(hash, used): &(u32, Span)| format!("{hash}/{}", span(used));
-    StateRow {
+    let Made { signed, prefix } = made;
+    signed.clear();
+    let digest = trails.signed(number).inspect(|digest| push_hex(&digest.to_be_bytes(), signed));
+    prefix.clear();
+    if let Some(origin) = origin {
+        origin.prefix.push(prefix);
+    }
+    columns.push(&StateCells {
         token_sha256: Some(token.fingerprint),
         texts: [
-            trails.signed(number).map(|signed| format!("{signed:016x}")),
-            Some(token.verdict.name().to_owned()),
+            digest.map(|_| signed.as_str()),
+            Some(token.verdict.name()),
             text(of.iss),
             text(of.aud),
             text(of.tid),
@@ -179,9 +214,9 @@ fn written(known: Known<'_>, number: TokenNumber, row: &Row, context: &Context) 
             text(token.derived.map(|derived| derived.1)),
             text(context.gateway),
             text(context.api),
-            Some(context.outcome.name().to_owned()),
+            Some(context.outcome.name()),
             text(origin.and_then(|origin| origin.network)),
-            origin.map(|origin| origin.prefix.to_string()),
+            origin.map(|_| prefix.as_str()),
             text(context.agent),
             text(context.host),
             text(context.principal),
@@ -197,12 +232,10 @@ fn written(known: Known<'_>, number: TokenNumber, row: &Row, context: &Context) 
             row.first.offset(),
         ],
         times: [row.first.time().map(|time| time.0), spans.last().map(|span| span.1)],
-        lists: [
-            spans.iter().map(span).collect(),
-            row.ids().as_slice().iter().map(id).collect(),
-            row.routes().as_slice().iter().map(route).collect(),
-        ],
-    }
+        spans,
+        request_ids: ids.as_slice(),
+        routes: routes.as_slice(),
+    });
 }
 
 impl Earlier {

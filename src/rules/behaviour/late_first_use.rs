@@ -32,7 +32,8 @@ type Firsts = Vec<(i64, Fingerprint)>;
 
 fn check(rule: &Rule, group: &Group<'_>, conclusion: &mut Conclusion) {
     let mut places: BTreeMap<Spot<'_>, Firsts> = BTreeMap::new();
-    for trail in group.trails() {
+    // A token alone is compared with nothing.
+    for trail in group.trails().filter(|_| group.members.len() > 1) {
         for step in &trail.steps {
             if let Some((place, time)) = step.place.zip(step.first.time()) {
                 let firsts = places.entry(place.spot()).or_default();

@@ -27,6 +27,9 @@ fn check(rule: &Rule, group: &Group<'_>, conclusion: &mut Conclusion) {
     for trail in group.trails() {
         let lacks = |step: &Step<'_>| step.principal.is_none() && step.marks.any(Marks::AUTHORIZES);
         trail.count_lacking(Reason::NO_PRINCIPAL, lacks, conclusion);
+        if !trail.has_steps(least) {
+            continue;
+        }
         for (api, principals) in principals_by_api(&trail) {
             if u64::try_from(principals.len()).unwrap_or(u64::MAX) < least {
                 continue;

@@ -30,6 +30,9 @@ fn check(rule: &Rule, group: &Group<'_>, conclusion: &mut Conclusion) {
             trail.count_lacking(Reason::NO_CLAIMS, |_| true, conclusion);
             continue;
         }
+        if trail.steps.len() < 2 {
+            continue;
+        }
         let spellings: BTreeSet<u32> = trail.own_steps().map(|step| step.spelling).collect();
         if spellings.len() < 2 {
             continue;

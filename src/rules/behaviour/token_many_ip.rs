@@ -33,6 +33,9 @@ rule! {
 fn check(rule: &Rule, group: &Group<'_>, conclusion: &mut Conclusion) {
     for trail in group.trails() {
         trail.count_lacking(Reason::NO_CLIENT_ADDRESS, |step| step.place.is_none(), conclusion);
+        if trail.steps.len() < 2 {
+            continue;
+        }
         // What was refused shows a copy as well, but says nothing of whom the API let in.
         for accepted in [true, false] {
             let is_mine = |step: &Step<'_>| (step.outcome == Outcome::Accepted) == accepted;

@@ -25,6 +25,9 @@ rule! {
 fn check(rule: &Rule, group: &Group<'_>, conclusion: &mut Conclusion) {
     for trail in group.trails() {
         trail.count_lacking(Reason::NO_USER_AGENT, |step| step.agent.is_none(), conclusion);
+        if !trail.has_steps(group.behaviour.token_many_ua_families) {
+            continue;
+        }
         let families: BTreeSet<&str> = trail.own_steps().filter_map(|step| step.agent).collect();
         let count = u64::try_from(families.len()).unwrap_or(u64::MAX);
         if count < group.behaviour.token_many_ua_families {

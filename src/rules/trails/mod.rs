@@ -27,6 +27,11 @@ use crate::policy::Behaviour;
 use crate::redact::Fingerprint;
 use crate::verify::Verdict;
 use std::borrow::Cow;
+use std::cell::OnceCell;
+
+/// Groups of so many trails are made once; of larger ones each trail is made when it is looked at, so that a group may be
+/// as large as a run.
+const MADE_MAX: usize = 1024;
 
 /// What a rule groups trails by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,8 +69,8 @@ pub struct Group<'g> {
     pub store: &'g dyn Store,
     /// Which trails, by number.
     pub members: &'g [u32],
-    /// The trails themselves, if they are few enough to be made once.
-    pub made: &'g [Trail<'g>],
+    /// The trails themselves once a rule looks at them, if they are few enough to be made once.
+    pub made: OnceCell<Vec<Trail<'g>>>,
     /// Thresholds.
     pub behaviour: &'g Behaviour,
     /// The place that a group by [`By::Place`] has in common.
@@ -79,12 +84,12 @@ pub struct Group<'g> {
 
 impl<'g> Group<'g> {
     /// The trails one after another: a group may hold all tokens of a run.
-    pub fn trails(&self) -> impl Iterator<Item = Cow<'g, Trail<'g>>> + use<'g> {
-        let (store, made) = (self.store, self.made);
-        let members = if made.is_empty() { self.members } else { &[] };
-        made.iter()
-            .map(Cow::Borrowed)
-            .chain(members.iter().map(move |number| Cow::Owned(store.trail(*number))))
+    pub fn trails(&self) -> impl Iterator<Item = Cow<'_, Trail<'g>>> {
+        let store = self.store;
+        let (few, many) =
+            if self.members.len() <= MADE_MAX { (self.members, &[][..]) } else { (&[][..], self.members) };
+        let made = self.made.get_or_init(|| few.iter().map(|number| store.trail(*number)).collect());
+        made.iter().map(Cow::Borrowed).chain(many.iter().map(move |number| Cow::Owned(store.trail(*number))))
     }
 }
 
@@ -137,6 +142,11 @@ impl<'t> Trail<'t> {
     /// Who it stands for, as far as a finding names it.
     pub fn identity(&self) -> Option<(&'t str, &'t str)> {
         Some((self.tid.unwrap_or_default(), self.oid.or(self.sub)?))
+    }
+
+    /// True if it has at least so many steps, without which nothing of them can be so many.
+    pub fn has_steps(&self, least: u64) -> bool {
+        u64::try_from(self.steps.len()).unwrap_or(u64::MAX) >= least
     }
 
     /// Its steps without those that only show requests of others again.

@@ -1,6 +1,7 @@
 //! Where requests come from: named networks and address prefixes.
 
 use super::times::Class;
+use crate::codec::decimal;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -27,6 +28,20 @@ impl Prefix {
                 prefix.iter_mut().zip(v6.octets()).for_each(|(byte, octet)| *byte = octet);
                 Self::V6(prefix)
             }
+        }
+    }
+
+    /// Appends what [`fmt::Display`] writes; nearly all addresses are of version 4.
+    pub fn push(&self, out: &mut String) {
+        match self {
+            Self::V4(bytes) => {
+                for byte in bytes {
+                    decimal::push_unsigned((*byte).into(), out);
+                    out.push('.');
+                }
+                out.push_str("0/24");
+            }
+            Self::V6(_) => out.push_str(&self.to_string()),
         }
     }
 
@@ -122,6 +137,9 @@ mod tests {
             let found = Prefix::of(address.parse().unwrap());
             assert_eq!(found.to_string(), prefix);
             assert_eq!(Prefix::parse(prefix), Some(found));
+            let mut text = String::new();
+            found.push(&mut text);
+            assert_eq!(text, prefix);
         }
         for text in ["", "203.0.113.1/24", "203.0.113.0", "x/24"] {
             assert_eq!(Prefix::parse(text), None, "{text}");
