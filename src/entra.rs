@@ -63,7 +63,7 @@ impl Cloud {
 }
 
 /// Which family of issuers an `iss` belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IssuerKind {
     /// Work or school tenants, v1 or v2.
     Workforce,
@@ -71,6 +71,17 @@ pub enum IssuerKind {
     B2c,
     /// Entra External ID.
     Ciam,
+}
+
+impl IssuerKind {
+    /// Name as it is written in a policy's `issuer-kinds`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Workforce => "workforce",
+            Self::B2c => "b2c",
+            Self::Ciam => "ciam",
+        }
+    }
 }
 
 /// An `iss` on one of Entra's hosts, taken apart.

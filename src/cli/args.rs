@@ -165,7 +165,7 @@ pub(super) enum KeysCommand {
     Add(AddArgs),
     /// Check an archive before it is relied on: tampering, wrong keys, gaps, and sources that logs need
     #[command(
-        after_long_help = "Exits with 1 if something is wrong.\n\nExample:\n  tokentrail keys check out/ --keys keys --since 30d"
+        after_long_help = "Exits with 1 if something is wrong.\n\nExample:\n  tokentrail keys check out/ --keys keys --policy policy.toml --since 30d"
     )]
     Check(KeysCheckArgs),
     /// Capture key documents over HTTPS, and record what came of it: the only command that uses the network
@@ -194,9 +194,12 @@ pub(super) struct KeysCheckArgs {
     /// Results of audits: the archive must answer for the issuers of their tokens
     #[arg(value_name = "OUT")]
     pub(super) results: Vec<PathBuf>,
-    /// The archive
+    /// The archive: a directory, or a packed file
     #[arg(long, value_name = "DIR", default_value = "keys")]
     pub(super) keys: PathBuf,
+    /// The archive must have the keys for what this policy's APIs take: tenants, issuers, applications with keys of their own
+    #[arg(long, value_name = "FILE")]
+    pub(super) policy: Option<PathBuf>,
     /// Beginning of the time that the archive must answer for: RFC 3339, a date, or 24h
     #[arg(long, value_name = "TIME")]
     pub(super) since: Option<String>,

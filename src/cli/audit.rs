@@ -7,13 +7,13 @@ use super::args::{AuditArgs, FailOn};
 use super::clock;
 use super::console;
 use super::console::Console;
+use super::deliver;
+use super::deliver::Readers;
 use super::exit::{Exit, Failure, Outcome};
 use super::progress::Shown;
 use super::signals::Signals;
 use prepare::Prepared;
 pub(super) use prepare::inputs;
-use std::fs;
-use std::io::Write as _;
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -128,7 +128,8 @@ fn publish(
 ) -> Result<PathBuf, Failure> {
     output.write(MANIFEST, text.as_bytes()).map_err(Failure::output)?;
     let copy = args.output.summary_json.as_deref().filter(|path| *path != Path::new("-"));
-    let copy = copy.map(|path| Copy::prepare(path, text)).transpose()?;
+    // The manifest under a second name.
+    let copy = copy.map(|path| deliver::prepare(path, text.as_bytes(), Readers::Owner)).transpose()?;
     let published = output.publish(partial).map_err(Failure::output)?;
     if let Some(copy) = copy {
         copy.keep()?;
@@ -152,36 +153,4 @@ fn relative_to_args(place: &Path, args: &AuditArgs) -> PathBuf {
 
 fn refused(error: OutputError) -> Failure {
     if error.is_usage() { Failure::usage(error) } else { Failure::output(error) }
-}
-
-/// The manifest under a second name, written and waiting for it.
-struct Copy {
-    file: Option<tempfile::NamedTempFile>,
-    path: PathBuf,
-}
-
-impl Copy {
-    /// Writes beside the file, or at once where it is a pipe or a device.
-    fn prepare(path: &Path, text: &str) -> Result<Self, Failure> {
-        let failed = |error: std::io::Error| {
-            Failure::output(anyhow::Error::new(error).context(format!("cannot write {}", path.display())))
-        };
-        let special = fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
-        if special {
-            fs::write(path, text).map_err(failed)?;
-            return Ok(Self { file: None, path: path.to_owned() });
-        }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-        file.write_all(text.as_bytes()).map_err(failed)?;
-        Ok(Self { file: Some(file), path: path.to_owned() })
-    }
-
-    fn keep(self) -> Result<(), Failure> {
-        let Some(file) = self.file else { return Ok(()) };
-        let failed = format!("cannot write {}", self.path.display());
-        file.persist(&self.path)
-            .map(drop)
-            .map_err(|error| Failure::output(anyhow::Error::new(error.error).context(failed)))
-    }
 }

@@ -4,6 +4,7 @@ use super::capture::Capture;
 use super::capture::CaptureLine;
 use super::capture::Metadata;
 use super::capture::Served;
+use super::chain::Cut;
 use super::document::Document;
 use super::error::KeysError;
 use super::files::Files;
@@ -33,6 +34,8 @@ pub struct Archive {
     pub notices: Vec<String>,
     /// Where it is not what was captured. Only [`Archive::inspect`] gives such an archive.
     pub tampering: Vec<Tampering>,
+    /// Sources whose beginning is not there any more; among the notices too.
+    pub cuts: Vec<Cut>,
 }
 
 /// A place where an archive is not what was captured.
@@ -69,21 +72,22 @@ impl Archive {
 
     /// [`Self::read`] for files that were read.
     pub(super) fn whole(files: &Files, directory: &Path) -> Result<Self, KeysError> {
-        let (archive, faults) = Self::of(files, directory)?;
+        let (archive, faults) = Self::of(files, directory);
         faults.into_iter().next().map_or(Ok(archive), Err)
     }
 
-    /// Reads as much of an archive as can be read, and gives everything that is wrong with the rest.
+    /// Reads as much of an archive as can be read, and gives everything that is wrong with the rest; that there is nothing to
+    /// verify with, if nothing else is.
     ///
     /// # Errors
     ///
-    /// If a file or folder cannot be read, or there is nothing in it to verify with and nothing wrong with it either.
+    /// If a file or folder cannot be read.
     pub fn inspect(directory: &Path) -> Result<(Self, Vec<KeysError>), KeysError> {
-        Self::of(&Files::read(directory)?, directory)
+        Ok(Self::of(&Files::read(directory)?, directory))
     }
 
     /// [`Self::inspect`] for files that were read.
-    pub(super) fn of(files: &Files, directory: &Path) -> Result<(Self, Vec<KeysError>), KeysError> {
+    pub(super) fn of(files: &Files, directory: &Path) -> (Self, Vec<KeysError>) {
         let mut faults = Vec::new();
         let (stored, mut notices) = Stored::of(files, &mut faults);
         let mut archive = Self {
@@ -92,13 +96,14 @@ impl Archive {
             sha256: files.sha256(),
             notices: Vec::new(),
             tampering: Vec::new(),
+            cuts: stored.cuts.clone(),
         };
         for line in &stored.lines {
             faults.extend(archive.add_line(line, &stored, &mut notices).err());
         }
         archive.add_unnamed(&stored, &mut faults);
         if faults.is_empty() && !archive.captures.iter().any(|capture| capture.file.is_some()) {
-            return Err(KeysError::Empty(directory.to_owned()));
+            faults.push(KeysError::Empty(directory.to_owned()));
         }
         archive.captures.sort_by(|a, b| (&a.source, a.time, &a.file).cmp(&(&b.source, b.time, &b.file)));
         archive
@@ -108,7 +113,7 @@ impl Archive {
         notices.extend(malformed_keys(&archive.captures));
         archive.notices = notices;
         archive.tampering = faults.iter().filter_map(Tampering::of).collect();
-        Ok((archive, faults))
+        (archive, faults)
     }
 
     fn add_line(
@@ -205,7 +210,7 @@ fn malformed_keys(captures: &[Capture]) -> Vec<String> {
     let mut sets = HashSet::new();
     for capture in captures {
         // Captures of an unchanged document share its keys.
-        if !sets.insert((&capture.source, Arc::as_ptr(&capture.keys).cast::<Jwk>())) {
+        if !sets.insert((&capture.source, Arc::as_ptr(&capture.keys).cast::<Arc<Jwk>>())) {
             continue;
         }
         for (at, key) in capture.keys.iter().enumerate() {

@@ -17,8 +17,8 @@ pub struct Capture {
     /// True if the source's whole key set was read: status 200 or imported, and parsed. Only then does the absence of a
     /// key mean anything.
     pub complete: bool,
-    /// The keys, in the document's order; none for a failed fetch.
-    pub keys: Arc<[Jwk]>,
+    /// The keys, in the document's order; none for a failed fetch. Documents may share them.
+    pub keys: Arc<[Arc<Jwk>]>,
     /// The document, relative to the archive; `None` for a failed fetch.
     pub file: Option<String>,
 }

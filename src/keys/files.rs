@@ -7,12 +7,18 @@ use super::stored::LINES_FILE;
 use super::stored::sha256;
 use crate::redact;
 use aws_lc_rs::digest;
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashSet;
 use std::fs;
+use std::io;
+use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
+
+/// Documents that are read at once, by all threads together.
+const READ_AT_ONCE: usize = 64;
 
 /// The files of an archive as they lie there.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -37,21 +43,32 @@ impl Files {
         let mut files = Self::default();
         let mut documents = BTreeMap::new();
         files.list(directory, "", &mut documents, &mut HashSet::new())?;
-        for (file, path) in documents {
+        let read = |(file, path): (String, PathBuf)| {
             let body = read_document(&path, &file)?;
-            files.add(file, body);
+            let sha256 = sha256(&body);
+            Ok((file, sha256, body))
+        };
+        // In pieces, so that documents that are the same do not all lie in memory at once.
+        let documents: Vec<(String, PathBuf)> = documents.into_iter().collect();
+        for piece in documents.chunks(READ_AT_ONCE) {
+            let piece: Vec<Result<_, KeysError>> = piece.par_iter().cloned().map(read).collect();
+            for document in piece {
+                let (file, sha256, body) = document?;
+                files.bodies.entry(sha256.clone()).or_insert(body);
+                files.documents.insert(file, sha256);
+            }
         }
         let path = directory.join(LINES_FILE);
-        if path.is_file() {
-            files.lines = Some(fs::read(&path).map_err(KeysError::io(&path))?);
+        // Whatever has this name must be readable: without it nothing would be compared with what was captured.
+        match fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(KeysError::Io { path, error }),
+            Ok(_) if path.exists() && !path.is_file() => {
+                return Err(KeysError::Io { path, error: io::Error::other("not a regular file") });
+            }
+            Ok(_) => files.lines = Some(fs::read(&path).map_err(KeysError::io(&path))?),
         }
         Ok(files)
-    }
-
-    fn add(&mut self, file: String, body: Vec<u8>) {
-        let sha256 = sha256(&body);
-        self.bodies.entry(sha256.clone()).or_insert(body);
-        self.documents.insert(file, sha256);
     }
 
     /// The archive's digest: over every document's path and content in the order of the paths, and over `captures.jsonl`.
@@ -106,11 +123,22 @@ impl Files {
     }
 }
 
+/// Reads a document. What is no file, a pipe or a device, may never end.
 fn read_document(path: &Path, file: &str) -> Result<Vec<u8>, KeysError> {
-    let bytes = fs::metadata(path).map_err(KeysError::io(path))?.len();
-    if bytes > DOCUMENT_BYTES_MAX {
-        let reason = format!("{bytes} bytes are more than a key document has");
-        return Err(KeysError::Malformed { file: file.to_owned(), reason });
+    let malformed = |reason: &str| KeysError::Malformed { file: file.to_owned(), reason: reason.to_owned() };
+    if !fs::metadata(path).map_err(KeysError::io(path))?.is_file() {
+        return Err(malformed("not a regular file"));
     }
-    fs::read(path).map_err(KeysError::io(path))
+    let opened = fs::File::open(path).map_err(KeysError::io(path))?;
+    read_bounded(opened).map_err(KeysError::io(path))?.ok_or_else(|| malformed(TOO_LONG))
+}
+
+/// Why a document is not read.
+pub(super) const TOO_LONG: &str = "longer than any key document (16 MiB)";
+
+/// Everything that a reader gives; `None` if that is more than a document has.
+pub(super) fn read_bounded(reader: impl Read) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    let read = reader.take(DOCUMENT_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    Ok(u64::try_from(read).is_ok_and(|read| read <= DOCUMENT_BYTES_MAX).then_some(bytes))
 }

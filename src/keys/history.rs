@@ -88,7 +88,7 @@ impl KeyHistory {
 
     /// Joins what an archive holds.
     pub fn new(archive: Archive) -> Self {
-        let Archive { captures, metadata, sha256, notices, tampering } = archive;
+        let Archive { captures, metadata, sha256, notices, tampering, cuts: _ } = archive;
         let mut history = Self {
             keys: Vec::new(),
             sources: sources(&captures, &metadata),
@@ -145,7 +145,10 @@ impl KeyHistory {
             }
             let ids = sets.get(&address(capture)).map(Vec::as_slice).unwrap_or_default();
             for (jwk, id) in capture.keys.iter().zip(ids) {
-                issuers.entry((*id, SourceId(narrow(at)))).or_default().insert(jwk.issuer.clone());
+                let known = issuers.entry((*id, SourceId(narrow(at)))).or_default();
+                if !known.contains(&jwk.issuer) {
+                    known.insert(jwk.issuer.clone());
+                }
             }
         }
         // A key's first sighting by anybody bounds the proof that it was absent before.

@@ -5,7 +5,8 @@ use super::archive::Archive;
 use super::capture::{CaptureLine, Served};
 use super::document::Document;
 use super::error::KeysError;
-use super::files::Files;
+use super::files::{Files, TOO_LONG, read_bounded};
+use super::pack;
 use super::statement;
 use super::stored::{Stored, directory_of};
 use super::when::CaptureTime;
@@ -83,12 +84,14 @@ fn read(path: &Path, import: &Import<'_>, notices: &mut Vec<String>) -> Result<V
     if path.is_dir() {
         return archived(path, import, notices);
     }
-    let bytes = fs::read(path).map_err(KeysError::io(path))?;
-    if bytes.starts_with(b"PAR1") {
+    if pack::is_packed(path) {
         return archived(path, import, notices);
     }
-    let time = import.captured_at.or_else(|| name_time(path)).ok_or_else(|| no_time(&path.display()))?;
     let malformed = |reason: String| KeysError::Malformed { file: path.display().to_string(), reason };
+    let file = fs::File::open(path).map_err(KeysError::io(path))?;
+    let bytes = read_bounded(file).map_err(KeysError::io(path))?;
+    let bytes = bytes.ok_or_else(|| malformed(TOO_LONG.to_owned()))?;
+    let time = import.captured_at.or_else(|| name_time(path)).ok_or_else(|| no_time(&path.display()))?;
     let source = import.source.map(str::to_owned);
     if bytes.trim_ascii_start().starts_with(b"-----BEGIN ") {
         let body = statement::certificates(&bytes)
@@ -118,7 +121,7 @@ pub(super) fn partly(statement: &str) -> Map<String, Value> {
 /// The captures of a directory or a packed archive, by time: those of its lines, and documents with the time in their name.
 fn archived(path: &Path, import: &Import<'_>, notices: &mut Vec<String>) -> Result<Vec<Piece>, KeysError> {
     let files = Files::read(path)?;
-    let (_, faults) = Archive::of(&files, path)?;
+    let (_, faults) = Archive::of(&files, path);
     // Times that are missing are given.
     let excused =
         |fault: &KeysError| matches!(fault, KeysError::NoTime { .. }) && import.captured_at.is_some();

@@ -8,6 +8,7 @@ use super::key::Key;
 use super::key::Listing;
 use super::source::EntraTenant;
 use super::source::SourceKind;
+use crate::redact;
 use crate::time::{DAY, HOUR, SECOND, UtcMicros};
 use serde::Serialize;
 
@@ -129,7 +130,7 @@ impl SourceRow {
     pub const TITLES: [&'static str; 9] =
         ["source", "kid", "key", "first seen", "last seen", "captures", "gaps", "certificate", "issuer"];
 
-    /// One row a key; a single row for a source without keys.
+    /// One row a key; a single row for a source without keys. What others wrote is cut to 1 KiB a cell.
     pub fn table(&self) -> Vec<[String; 9]> {
         let text = |at: Option<UtcMicros>| at.map(|at| at.to_string()).unwrap_or_default();
         let source = if self.source.is_empty() { "." } else { &self.source };
@@ -156,7 +157,8 @@ impl SourceRow {
                 key.issuers_in_short(),
             ]
         };
-        self.keys.iter().map(row).collect()
+        let cut = |cells: [String; 9]| cells.map(|cell| redact::cell(&cell, &[]).into_owned());
+        self.keys.iter().map(row).map(cut).collect()
     }
 }
 

@@ -17,7 +17,7 @@ use std::sync::Arc;
 type KeyName = (Option<String>, Vec<u8>);
 
 /// Captures of an unchanged document share its keys, so that where these lie tells key sets apart.
-pub(super) type KeySetAddress = *const Jwk;
+pub(super) type KeySetAddress = *const Arc<Jwk>;
 
 /// The numbers of each key set's keys, in the order of its document.
 pub(super) type KeyNumbers = HashMap<KeySetAddress, Vec<KeyId>>;
@@ -30,14 +30,18 @@ pub(super) fn address(capture: &Capture) -> KeySetAddress {
 /// The keys in the order of their numbers.
 pub(super) fn keys(captures: &[Capture]) -> (Vec<Key>, KeyNumbers) {
     let mut distinct: BTreeMap<KeyName, Key> = BTreeMap::new();
-    let mut names: HashMap<KeySetAddress, Vec<KeyName>> = HashMap::new();
+    // Documents share keys as captures share documents.
+    let mut names: HashMap<*const Jwk, KeyName> = HashMap::new();
+    let mut sets: HashMap<KeySetAddress, &Capture> = HashMap::new();
     let mut ordered: Vec<&Capture> = captures.iter().collect();
     ordered.sort_by_key(|capture| (capture.time, &capture.source));
     for capture in ordered {
-        // What a document says again changes nothing.
-        let Entry::Vacant(entry) = names.entry(address(capture)) else { continue };
-        let own = entry.insert(capture.keys.iter().map(name).collect());
-        for (jwk, name) in capture.keys.iter().zip(own) {
+        // What a document says again changes nothing, nor what another says of a key in the same words.
+        let Entry::Vacant(entry) = sets.entry(address(capture)) else { continue };
+        entry.insert(capture);
+        for jwk in capture.keys.iter() {
+            let Entry::Vacant(entry) = names.entry(Arc::as_ptr(jwk)) else { continue };
+            let name = entry.insert((jwk.kid.clone(), jwk.material.identity()));
             distinct.entry(name.clone()).or_insert_with(|| Key::new(jwk)).describe(jwk);
         }
     }
@@ -47,11 +51,10 @@ pub(super) fn keys(captures: &[Capture]) -> (Vec<Key>, KeyNumbers) {
         numbers.insert(name, KeyId(narrow(at)));
         keys.push(key);
     }
-    let of_names = |names: &[KeyName]| names.iter().filter_map(|name| numbers.get(name).copied()).collect();
-    let sets = names.iter().map(|(address, names)| (*address, of_names(names))).collect();
-    (keys, sets)
-}
-
-fn name(jwk: &Jwk) -> KeyName {
-    (jwk.kid.clone(), jwk.material.identity())
+    let ids: HashMap<*const Jwk, KeyId> =
+        names.iter().filter_map(|(jwk, name)| Some((*jwk, *numbers.get(name)?))).collect();
+    let of_keys = |capture: &Capture| {
+        capture.keys.iter().filter_map(|jwk| ids.get(&Arc::as_ptr(jwk)).copied()).collect()
+    };
+    (keys, sets.iter().map(|(address, capture)| (*address, of_keys(capture))).collect())
 }

@@ -12,7 +12,6 @@ use super::stored::sha256;
 use crate::redact;
 use arrow::array::builder::{LargeBinaryBuilder, StringBuilder, TimestampMicrosecondBuilder};
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use arrow::error::ArrowError;
 use aws_lc_rs::digest;
@@ -22,12 +21,17 @@ use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use std::collections::BTreeSet;
 use std::fs;
 use std::fs::File;
+use std::io::Read as _;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+
+/// How every Parquet file begins.
+const MAGIC: &[u8; 4] = b"PAR1";
 
 /// The entry of the file's own metadata that holds the archive's digest.
 const DIGEST: &str = "tokentrail.archive_sha256";
@@ -91,12 +95,20 @@ pub fn pack(archive: &Path) -> Result<Packed, KeysError> {
     Ok(Packed { bytes, sha256: files.sha256(), documents, bodies })
 }
 
+/// True for a file that begins as a packed archive does. What is no file is not looked into: a pipe gives its bytes once.
+pub(super) fn is_packed(path: &Path) -> bool {
+    let mut begin = [0; 4];
+    path.is_file()
+        && File::open(path).and_then(|mut file| file.read_exact(&mut begin)).is_ok()
+        && begin == *MAGIC
+}
+
 /// Reads a packed archive, and compares it with the digest that was packed.
 pub(super) fn unpack(path: &Path) -> Result<Files, KeysError> {
     let fault = |reason: String| KeysError::Pack { path: path.to_owned(), reason };
     let no_pack = |error: &dyn std::fmt::Display| fault(format!("no packed archive: {error}"));
     let bytes = fs::read(path).map_err(KeysError::io(path))?;
-    if !bytes.starts_with(b"PAR1") {
+    if !bytes.starts_with(MAGIC) {
         return Err(fault("neither a directory nor a packed archive".to_owned()));
     }
     let (place, seal) = seal(&bytes).ok_or_else(|| no_pack(&"it has no seal"))?;
@@ -115,10 +127,11 @@ pub(super) fn unpack(path: &Path) -> Result<Files, KeysError> {
         return Err(no_pack(&format!("no {DIGEST} in it")));
     };
     let read = builder.build().map_err(|error| no_pack(&error))?;
-    let batches: Vec<RecordBatch> =
-        read.collect::<Result<_, _>>().map_err(|error| fault(format!("tampered: {error}")))?;
-    let packed = concat_batches(&Arc::new(schema()), &batches).map_err(|error| fault(error.to_string()))?;
-    let files = files(&packed).map_err(|reason| fault(format!("tampered: {reason}")))?;
+    let mut files = Files::default();
+    for batch in read {
+        let batch = batch.map_err(|error| fault(format!("tampered: {error}")))?;
+        add_files(&batch, &mut files).map_err(|reason| fault(format!("tampered: {reason}")))?;
+    }
     let found = files.sha256();
     if found != recorded {
         return Err(fault(format!("tampered: its SHA-256 is {found}, but {recorded} was packed")));
@@ -205,8 +218,8 @@ fn rows_of(lines: &[u8]) -> Vec<&[u8]> {
     if lines.is_empty() { vec![lines] } else { lines.split_inclusive(|byte| *byte == b'\n').collect() }
 }
 
-/// The files of a packed table; the reason if it cannot be one of [`table`].
-fn files(packed: &RecordBatch) -> Result<Files, String> {
+/// Adds the files of rows of a packed table; the reason if they cannot be of [`table`].
+fn add_files(packed: &RecordBatch, files: &mut Files) -> Result<(), String> {
     let text = |name: &str| {
         let column = packed.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
         column.ok_or_else(|| format!("no column {name}"))
@@ -214,8 +227,9 @@ fn files(packed: &RecordBatch) -> Result<Files, String> {
     let [kinds, paths, digests] = [text("kind")?, text("file")?, text("sha256")?];
     let contents = packed.column_by_name("content").and_then(|column| column.as_binary_opt::<i64>());
     let contents = contents.ok_or("no column content")?;
-    let mut files = Files::default();
-    for row in 0..packed.num_rows() {
+    let digest = |row| contents.is_valid(row).then(|| sha256(contents.value(row)));
+    let found: Vec<Option<String>> = (0..packed.num_rows()).into_par_iter().map(digest).collect();
+    for (row, found) in found.into_iter().enumerate() {
         let content = contents.is_valid(row).then(|| contents.value(row));
         let kind = if kinds.is_valid(row) { kinds.value(row) } else { "" };
         match (kind, content) {
@@ -225,7 +239,7 @@ fn files(packed: &RecordBatch) -> Result<Files, String> {
             (DOCUMENT, content) if paths.is_valid(row) && digests.is_valid(row) => {
                 let (path, digest) = (paths.value(row), digests.value(row));
                 if let Some(body) = content {
-                    if sha256(body) != digest {
+                    if found.as_deref() != Some(digest) {
                         return Err(format!("{path} is not what was packed"));
                     }
                     files.bodies.insert(digest.to_owned(), body.to_vec());
@@ -237,7 +251,7 @@ fn files(packed: &RecordBatch) -> Result<Files, String> {
             _ => return Err(format!("row {row} is neither a document nor a line")),
         }
     }
-    Ok(files)
+    Ok(())
 }
 
 #[cfg(test)]

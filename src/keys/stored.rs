@@ -2,7 +2,8 @@
 
 use super::capture::CaptureLine;
 use super::chain;
-use super::document::Document;
+use super::chain::Cut;
+use super::document::{Document, KnownKeys};
 use super::error::KeysError;
 use super::files::Files;
 use crate::redact;
@@ -19,6 +20,8 @@ pub(super) struct Stored {
     /// By path relative to the archive.
     pub(super) documents: BTreeMap<String, StoredDocument>,
     pub(super) lines: Vec<CaptureLine>,
+    /// Where the beginning of a source was cut off.
+    pub(super) cuts: Vec<Cut>,
 }
 
 pub(super) struct StoredDocument {
@@ -34,21 +37,24 @@ impl Stored {
         };
         let mut notices: Vec<String> = files.nested_lines.iter().map(nested).collect();
         // A source that writes something new into each of its documents leaves tens of thousands to parse.
-        let bodies = files.bodies.par_iter();
+        let (bodies, known) = (files.bodies.par_iter(), KnownKeys::default());
         let parsed: HashMap<&String, Result<Document, String>> =
-            bodies.map(|(sha256, body)| (sha256, Document::parse(body))).collect();
+            bodies.map(|(sha256, body)| (sha256, known.parse(body))).collect();
         let absent = || Err("its content is missing".to_owned());
         let document = |(file, sha256): (&String, &String)| {
             let parsed = parsed.get(sha256).cloned().unwrap_or_else(absent);
             (file.clone(), StoredDocument { sha256: sha256.clone(), parsed })
         };
         let documents = files.documents.iter().map(document).collect();
-        let mut lines = Vec::new();
+        let (mut lines, mut cuts) = (Vec::new(), Vec::new());
         if let Some(bytes) = &files.lines {
             lines = read_lines(bytes, &mut notices, faults);
-            faults.extend(chain::check(&lines));
+            let chain = chain::check(&lines);
+            faults.extend(chain.broken);
+            notices.extend(chain.cuts.iter().map(ToString::to_string));
+            cuts = chain.cuts;
         }
-        (Self { documents, lines }, notices)
+        (Self { documents, lines, cuts }, notices)
     }
 }
 

@@ -16,6 +16,7 @@ use aws_lc_rs::signature as sign;
 use aws_lc_rs::signature::KeyPair as _;
 use serde_json::Value;
 use serde_json::json;
+use std::sync::Arc;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TestKey {
@@ -112,7 +113,7 @@ pub(crate) fn history(captures: &[(&str, i64, Option<Vec<Value>>)]) -> KeyHistor
         source: (*source).to_owned(),
         time: CaptureTime::instant(UtcMicros(day * DAY)),
         complete: keys.is_some(),
-        keys: keys.iter().flatten().map(Jwk::parse).collect(),
+        keys: keys.iter().flatten().map(|key| Arc::new(Jwk::parse(key))).collect(),
         file: keys.as_ref().map(|_| format!("{source}/{day}.json")),
     };
     let captures = captures.iter().map(capture).collect();
@@ -122,5 +123,6 @@ pub(crate) fn history(captures: &[(&str, i64, Option<Vec<Value>>)]) -> KeyHistor
         sha256: String::new(),
         notices: Vec::new(),
         tampering: Vec::new(),
+        cuts: Vec::new(),
     })
 }

@@ -42,7 +42,7 @@ const ALGORITHMS: [&str; 13] = [
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256",
     "HS384", "HS512",
 ];
-const CLOUDS: [Cloud; 4] = [Cloud::Global, Cloud::UsGovernment, Cloud::China, Cloud::Germany];
+pub(super) const CLOUDS: [Cloud; 4] = [Cloud::Global, Cloud::UsGovernment, Cloud::China, Cloud::Germany];
 
 /// `[tenancy]`
 pub(super) fn tenancy(documents: &Documents) -> Result<Tenancy, PolicyError> {

@@ -8,6 +8,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 /// How an address answers.
 #[derive(Clone)]
@@ -22,10 +23,25 @@ pub enum Reply {
     Flaps(usize, String),
     /// Takes the request and says nothing.
     Hangs,
-    /// Announces 10 GB and sends for as long as anybody reads.
-    Endless,
+    /// 200 with a body of 10 GB, sent for as long as anybody reads.
+    Huge(Length),
+    /// A header without an end.
+    EndlessHead,
+    /// A body that comes byte by byte.
+    Drips,
     /// Announces more than it sends.
     Breaks(String),
+}
+
+/// How a body says where it ends.
+#[derive(Clone, Copy, Debug)]
+pub enum Length {
+    /// By `content-length`.
+    Announced,
+    /// By chunks.
+    Chunked,
+    /// By the end of the connection.
+    Untold,
 }
 
 /// The server; it lives as long as the test's process.
@@ -40,6 +56,8 @@ pub struct Https {
 struct State {
     replies: BTreeMap<String, Reply>,
     asked: Vec<String>,
+    /// Bytes of huge bodies that somebody took.
+    taken: u64,
 }
 
 impl Https {
@@ -90,6 +108,11 @@ impl Https {
     pub fn asked(&self) -> Vec<String> {
         self.state.lock().unwrap().asked.clone()
     }
+
+    /// Bytes of huge bodies that were taken since the last call: read, or on their way.
+    pub fn taken(&self) -> u64 {
+        std::mem::take(&mut self.state.lock().unwrap().taken)
+    }
 }
 
 fn answer(mut stream: StreamOwned<ServerConnection, TcpStream>, state: &Mutex<State>) -> std::io::Result<()> {
@@ -113,15 +136,51 @@ fn answer(mut stream: StreamOwned<ServerConnection, TcpStream>, state: &Mutex<St
         Reply::Breaks(body) => respond(&mut stream, 200, "", &body, body.len() + 1000)?,
         // Until the client gives up.
         Reply::Hangs => drop(stream.read(&mut [0; 64])),
-        Reply::Endless => {
-            respond(&mut stream, 200, "", "{\"keys\":[", 10_000_000_000)?;
+        Reply::Huge(length) => huge(&mut stream, length, state)?,
+        Reply::EndlessHead => {
+            stream.write_all(b"HTTP/1.1 200 X\r\n")?;
             loop {
-                stream.write_all(&[b' '; 16_384])?;
+                stream.write_all(b"x-more: and more\r\n")?;
+            }
+        }
+        Reply::Drips => {
+            respond(&mut stream, 200, "", "{", 1_000_000)?;
+            loop {
+                stream.write_all(b" ")?;
+                stream.flush()?;
+                thread::sleep(Duration::from_millis(50));
             }
         }
     }
     stream.conn.send_close_notify();
     stream.flush()
+}
+
+/// Sends a body of 10 GB.
+fn huge(stream: &mut impl Write, length: Length, state: &Mutex<State>) -> std::io::Result<()> {
+    const BYTES: u64 = 10_000_000_000;
+    let header = match length {
+        Length::Announced => format!("content-length: {BYTES}\r\n"),
+        Length::Chunked => "transfer-encoding: chunked\r\n".to_owned(),
+        Length::Untold => String::new(),
+    };
+    let head =
+        format!("HTTP/1.1 200 X\r\ncontent-type: application/json\r\nconnection: close\r\n{header}\r\n");
+    stream.write_all(head.as_bytes())?;
+    let piece = [b' '; 16_384];
+    let mut sent = 0;
+    while sent < BYTES {
+        if matches!(length, Length::Chunked) {
+            stream.write_all(b"4000\r\n")?;
+        }
+        stream.write_all(&piece)?;
+        if matches!(length, Length::Chunked) {
+            stream.write_all(b"\r\n")?;
+        }
+        sent += 16_384;
+        state.lock().unwrap().taken += 16_384;
+    }
+    Ok(())
 }
 
 fn respond(

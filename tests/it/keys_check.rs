@@ -27,7 +27,7 @@ fn a_whole_archive_is_clean() {
     let folder = archive("everyday");
     let (code, report, stderr) = check(folder.path(), &["--since", "2026-10-08", "--until", "2026-10-20"]);
     assert_eq!(code, 0, "{report:#} {stderr}");
-    for list in ["faults", "findings", "issuers"] {
+    for list in ["faults", "cuts", "findings", "issuers", "needs"] {
         assert_eq!(report[list], Value::Array(vec![]), "{list}");
     }
     assert_eq!(report["sources"][0]["captures"], 5);
@@ -72,6 +72,64 @@ fn tampering_is_found_and_makes_the_audit_refuse() {
         let audited = audit_in(folder.path(), ["--keys", ".", "empty.log"]);
         assert!(audited.exit == 2 && audited.stderr.contains("tampered"), "{}", audited.stderr);
     }
+}
+
+/// Lines are chained by their writer over all sources; each that is taken out shows, but for the last ones.
+#[test]
+fn a_beginning_that_was_cut_off_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path();
+    let hosts = ["a.example", "a.example", "b.example", "a.example", "c.example"];
+    for (day, host) in hosts.iter().enumerate() {
+        let (file, source) = (format!("2026-11-0{}.json", day + 1), format!("https://{host}/keys"));
+        fs::write(own.join(&file), format!(r#"{{"keys":[],"day":{day}}}"#)).unwrap();
+        let mut command = tokentrail();
+        command.current_dir(own).args(["keys", "add", &file, "--keys", "keys", "--source", &source]);
+        command.assert().success();
+    }
+    let lines = own.join("keys/captures.jsonl");
+    let whole = fs::read_to_string(&lines).unwrap();
+    fs::write(own.join("empty.log"), "").unwrap();
+    let without = |gone: std::ops::Range<usize>| {
+        let kept = whole.lines().enumerate().filter(|(at, _)| !gone.contains(at));
+        fs::write(&lines, kept.map(|(_, line)| format!("{line}\n")).collect::<String>()).unwrap();
+        let (code, report, stderr) = check(&own.join("keys"), &[]);
+        let audited = audit_in(own, ["--keys", "keys", "empty.log"]);
+        let texts = |list: &str| report[list].as_array().unwrap().iter().map(Value::to_string).collect::<String>();
+        (code, texts("cuts"), texts("faults"), audited.exit, stderr + &audited.stderr)
+    };
+    let (code, cuts, faults, exit, _) = without(0..0);
+    assert_eq!((code, &*cuts, &*faults, exit), (0, "", "", 0));
+    for cut in [0..1, 0..2, 0..3] {
+        let (code, cuts, faults, exit, stderr) = without(cut);
+        assert!(cuts.contains("captures.jsonl:1: the capture before it is not in the archive"), "{cuts}");
+        assert_eq!((code, &*faults, exit), (1, "", 0), "an archive may begin anywhere");
+        assert!(stderr.contains("was cut off"), "whoever audits with it is told: {stderr}");
+    }
+    // In the middle it is no beginning, even where a source begins: the other lines show how they are chained.
+    for taken in [1..2, 2..3, 1..3, 3..4] {
+        let (code, _, faults, exit, _) = without(taken);
+        assert!(faults.contains("tampered"), "{faults}");
+        assert_eq!((code, exit), (1, 2));
+    }
+    // What was cut off at the end leaves no trace; the digest in run.json does.
+    let (code, cuts, faults, ..) = without(4..5);
+    assert_eq!((code, &*cuts, &*faults), (0, "", ""));
+}
+
+#[test]
+fn an_archive_without_anything_is_told_what_to_begin_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("keys");
+    fs::create_dir(&keys).unwrap();
+    let policy = folder.path().join("policy.toml");
+    fs::write(&policy, "version = 1\n").unwrap();
+    let (code, report, stderr) = check(&keys, &["--policy", policy.to_str().unwrap()]);
+    assert_eq!(code, 1, "{stderr}");
+    assert!(report["faults"][0].as_str().unwrap().contains("No keys in the archive"), "{report:#}");
+    let need = &report["needs"][0];
+    assert_eq!((&need["need"], &need["missing"]), (&"any tenant".into(), &true.into()));
+    assert_eq!(need["capture"][1], "https://login.microsoftonline.com/common/discovery/v2.0/keys");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod failures;
+mod policy;
 
 use crate::https::{Https, Reply};
 use crate::mint::SigningKey;

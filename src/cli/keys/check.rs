@@ -1,10 +1,15 @@
-//! `keys check`: is the archive whole, what is wrong with its keys, and does it answer for the issuers in the logs?
+//! `keys check`: is the archive whole, what is wrong with its keys, and does it answer for the issuers in the logs and the APIs of
+//! a policy?
+
+mod needs;
 
 use crate::cli::args::{KeysCheckArgs, Listing};
 use crate::cli::clock;
 use crate::cli::console;
 use crate::cli::console::Console;
 use crate::cli::exit::{Exit, Failure, Outcome};
+use crate::cli::policy;
+use needs::NeedReport;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -23,10 +28,14 @@ struct Report {
     sources: Vec<SourceReport>,
     /// What cannot be read, or is not what was captured; `audit` refuses such an archive.
     faults: Vec<String>,
+    /// Sources whose beginning was cut off, for a good reason or not.
+    cuts: Vec<String>,
     /// What the rules over the archive say.
     findings: Vec<FindingReport>,
     /// Issuers of the results that no source serves, or that the archive has no opinion about for a time.
     issuers: Vec<IssuerReport>,
+    /// What the APIs of the policy need, there or not.
+    needs: Vec<NeedReport>,
     notices: Vec<String>,
 }
 
@@ -68,6 +77,8 @@ struct IssuerReport {
 pub(super) fn run(args: &KeysCheckArgs, console: Console) -> Outcome {
     let (archive, faults) =
         Archive::inspect(&args.keys).map_err(|error| Failure::say(format!("keys: {error}")))?;
+    let policy = args.policy.as_deref().map(policy::load).transpose()?;
+    let cuts: Vec<String> = archive.cuts.iter().map(ToString::to_string).collect();
     let history = KeyHistory::new(archive);
     let period = period(args)?;
     let mut issuers = BTreeMap::new();
@@ -81,7 +92,9 @@ pub(super) fn run(args: &KeysCheckArgs, console: Console) -> Outcome {
         faults: faults.iter().map(ToString::to_string).collect(),
         findings: findings(&history),
         issuers: issuers.iter().filter_map(|(iss, seen)| issuer(&history, iss, seen, period)).collect(),
-        notices: history.notices().to_vec(),
+        needs: policy.map(|policy| needs::reports(&policy, &history, period)).unwrap_or_default(),
+        notices: history.notices().iter().filter(|notice| !cuts.contains(notice)).cloned().collect(),
+        cuts,
     };
     match args.listing.format {
         Listing::Json => console::print_json(&report)?,
@@ -190,7 +203,9 @@ impl Report {
     fn is_clean(&self) -> bool {
         self.faults.is_empty()
             && self.findings.iter().all(|finding| finding.severity == Severity::Info.name())
+            && self.cuts.is_empty()
             && self.issuers.is_empty()
+            && self.needs.iter().all(NeedReport::is_clean)
             && self.sources.iter().all(|source| source.uncovered.is_empty())
     }
 
@@ -198,6 +213,9 @@ impl Report {
         let mut out = String::new();
         for fault in &self.faults {
             let _ = writeln!(out, "fault     {}", visible(fault));
+        }
+        for cut in &self.cuts {
+            let _ = writeln!(out, "cut       {}", visible(cut));
         }
         for finding in &self.findings {
             let actual = finding.actual.as_deref().map(|actual| format!(" ({actual})")).unwrap_or_default();
@@ -230,6 +248,7 @@ impl Report {
                 let _ = writeln!(out, "          capture {}", visible(url));
             }
         }
+        self.needs.iter().for_each(|need| need.write(&mut out));
         let captures: usize = self.sources.iter().map(|source| source.captures).sum();
         let whole = if self.is_clean() { "nothing is wrong with" } else { "checked" };
         let count = |number: usize, noun: &str| counted(u64::try_from(number).unwrap_or(u64::MAX), noun);

@@ -8,6 +8,7 @@ use crate::cli::console::Console;
 use crate::cli::exit::{Exit, Failure, Outcome};
 use std::path::Path;
 use tokentrail::keys::{ComparedSource, Difference};
+use tokentrail::redact;
 use tokentrail::sink::{Align, table, visible};
 
 /// Compares.
@@ -65,7 +66,8 @@ fn text(difference: &Difference) -> String {
         .map(|change| {
             let kid = change.kid.clone().unwrap_or_else(|| "(none)".to_owned());
             let details = change.details.join("; ");
-            vec![change.change.to_owned(), kid, change.key.clone(), named(&change.source).to_owned(), details]
+            let cells = [change.change, &kid, &change.key, named(&change.source), &details];
+            cells.map(|cell| redact::cell(cell, &[]).into_owned()).to_vec()
         })
         .collect();
     table(&["change", "kid", "key", "source", "details"].map(|title| (title, Align::Left)), &rows)

@@ -6,6 +6,7 @@ use crate::cli::console;
 use crate::cli::exit::{Failure, Outcome};
 use std::fmt::Write as _;
 use tokentrail::keys::{KeyDetail, KeySource, Life};
+use tokentrail::redact;
 use tokentrail::sink::visible;
 
 /// Shows the keys of a name.
@@ -26,12 +27,12 @@ pub(super) fn run(args: &ShowArgs) -> Outcome {
     }
 }
 
-/// One line a fact; what is absent has none.
+/// One line a fact; what is absent has none. What others wrote is cut to 1 KiB.
 struct Lines(String);
 
 impl Lines {
     fn say(&mut self, name: &str, value: impl std::fmt::Display) {
-        let _ = writeln!(self.0, "{name:20} {}", visible(&value.to_string()));
+        let _ = writeln!(self.0, "{name:20} {}", visible(&redact::cell(&value.to_string(), &[])));
     }
 
     fn say_some(&mut self, name: &str, value: Option<impl std::fmt::Display>) {

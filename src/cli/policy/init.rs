@@ -31,7 +31,8 @@ const STARTER: &str = include_str!("init/starter.toml");
 
 /// Prints a policy.
 pub(super) fn run(args: &InitArgs, console: Console) -> Outcome {
-    if let Some(taken) = args.output.as_deref().filter(|output| output.exists()) {
+    // A device or a pipe takes what it is given.
+    if let Some(taken) = args.output.as_deref().filter(|output| output.is_file() || output.is_dir()) {
         let same = args.merge.as_deref().and_then(|merge| merge.canonicalize().ok());
         if same.is_none() || same != taken.canonicalize().ok() {
             let taken = taken.display();

@@ -1,7 +1,7 @@
 //! What goes wrong on the way: it is named, recorded, and harms nothing.
 
 use super::{CONFIGURATION, Fixture, Run, keys};
-use crate::https::{Https, Reply};
+use crate::https::{Https, Length, Reply};
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -31,8 +31,10 @@ fn what_fails_is_recorded_and_never_stored() {
     let reply = |path: &str, reply: Reply| fixture.server.set(path, reply);
     reply("/hangs", Reply::Hangs);
     fixture.fails("/hangs", &["--timeout", "1"], &json!("timeout"), "within 1 s");
-    reply("/endless", Reply::Endless);
-    fixture.fails("/endless", &[], &json!("too-large"), "more than 4194304 bytes");
+    reply("/drips", Reply::Drips);
+    fixture.fails("/drips", &["--timeout", "1"], &json!("timeout"), "within 1 s");
+    reply("/head", Reply::EndlessHead);
+    fixture.fails("/head", &[], &json!("protocol"), "");
     for garbage in ["<html>sign in</html>", "", "[]", "{}", "{\"keys\":7}", "{\"error\":\"\\u001b[31m\"}"] {
         reply("/garbage", Reply::Body(garbage.to_owned()));
         fixture.fails("/garbage", &[], &json!("malformed"), "");
@@ -53,6 +55,52 @@ fn what_fails_is_recorded_and_never_stored() {
     reply("/port", Reply::Redirect(other.url("/keys")));
     fixture.fails("/port", &[], &json!("redirect"), "another host");
     assert!(other.asked().is_empty());
+}
+
+/// Bodies of 10 GB, however they are announced, are cut at the cap: neither the server gets rid of more, nor the memory grows.
+#[test]
+fn huge_bodies_are_cut() {
+    const CAP: u64 = 4 << 20;
+    let fixture = Fixture::new();
+    for length in [Length::Announced, Length::Chunked, Length::Untold] {
+        fixture.server.set("/huge", Reply::Huge(length));
+        fixture.fails("/huge", &[], &json!("too-large"), &format!("more than {CAP} bytes"));
+        // What a connection holds on its way is a few megabytes.
+        let taken = fixture.server.taken();
+        assert!(taken < 8 * CAP, "{length:?}: {taken} bytes were taken");
+    }
+    assert!(fixture.archive_is_empty_of_documents());
+    // A retry reads no more than that again, and a good source behind it is captured.
+    fixture.server.set("/huge", Reply::Huge(Length::Chunked));
+    let run = fixture.fetch(&["/huge", "/keys"], &["--retries", "3"]);
+    assert_eq!((run.code, &run.rows[1]["result"]), (3, &json!("new")), "{}", run.stderr);
+    assert!(fixture.server.taken() < 8 * CAP, "what is too large is not asked again");
+}
+
+/// The same in a process that may have half a gigabyte of addresses, its own code and its threads' stacks among them.
+#[cfg(target_os = "linux")]
+#[test]
+fn huge_bodies_need_no_memory() {
+    let fixture = Fixture::new();
+    for length in [Length::Announced, Length::Chunked, Length::Untold] {
+        fixture.server.set("/huge", Reply::Huge(length));
+        let script = "ulimit -v 500000; exec \"$@\"";
+        let mut command = Command::new("sh");
+        command.current_dir(fixture.folder.path()).args([
+            "-c",
+            script,
+            "sh",
+            env!("CARGO_BIN_EXE_tokentrail"),
+        ]);
+        command.args(["keys", "fetch", "--retries", "0", "--ca-file", "ca.pem", "--keys", "archive"]);
+        for name in ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"] {
+            command.env_remove(name).env_remove(name.to_ascii_lowercase());
+        }
+        let output = command.args(["--url", &fixture.server.url("/huge")]).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(3) && stderr.contains("more than 4194304 bytes"), "{stderr}");
+        assert_eq!(fixture.lines().pop().unwrap()["status"], "too-large");
+    }
 }
 
 #[test]
