@@ -20,46 +20,34 @@ fi
 work=$(mktemp -d "${TMPDIR:-/tmp}/tokentrail-load.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-# Every use of a token has the token's own address, one of a million networks; one use of four comes from another.
-addresses='
-BEGIN { letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"; srand(7) }
-{
-    number = int(rand() * 1000000)
-    if (rand() > 0.25 && match($0, /"authorization":"Bearer [^"]*"/)) {
-        end = RSTART + RLENGTH - 1
-        for (number = at = 0; at < 4; at++) number = number * 64 + index(letters, substr($0, end - 6 + at, 1)) - 1
-        number %= 1000000
-    }
-    address = (11 + int(number / 65536)) "." (int(number / 256) % 256) "." (number % 256) ".7"
-    sub(/"client":"[^"]*"/, "\"client\":\"" address "\"")
-    print
-}'
 mkfifo "$work/log"
-"$bin" generate --lines $((tokens * 3)) --reuse 3 --alg ES256 --hours 12 --misuse 0.001 -o "$work/corpus" --log - \
-    2>"$work/generate.txt" | LC_ALL=C awk "$addresses" >"$work/log" &
+"$bin" generate --lines $((tokens * 3)) --reuse 3 --alg ES256 --hours 12 --misuse 0.001 --addresses 1000000 \
+    -o "$work/corpus" --log - 2>"$work/generate.txt" | cat >"$work/log" &
 # The corpus' policy and keys are there before the first line is.
 while [ ! -s "$work/corpus/policy.toml" ]; do sleep 1; done
 sleep 2
 
 python3 - "$bin" "$work" "$tokens" <<'PYTHON'
-import collections, ipaddress, resource, subprocess, sys
+import collections, ipaddress, resource, subprocess, sys, time
 import pyarrow.parquet as parquet
 
 bin, work, tokens = sys.argv[1], sys.argv[2], int(sys.argv[3])
 corpus, out = work + "/corpus", work + "/out"
 command = [bin, "audit", "--keys", corpus + "/keys", "--policy", corpus + "/policy.toml", "--formats", corpus + "/formats.toml",
            "--input-format", "edge", "--no-occurrences", "--no-input-digest", "--progress", "none", "-o", out, "-"]
+began = time.monotonic()
 with open(work + "/log", "rb") as log, open(work + "/audit.txt", "wb") as said:
     code = subprocess.run(command, stdin=log, stdout=subprocess.DEVNULL, stderr=said).returncode
 if code not in (0, 3):
     sys.exit(open(work + "/audit.txt").read())
+took = time.monotonic() - began
 peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
 rows = lambda name, columns: parquet.ParquetFile(f"{out}/{name}.parquet").iter_batches(columns=columns)
 apps, distinct = set(), 0
 for batch in rows("tokens", ["token_sha256", "token_kind"]):
     distinct += batch.num_rows
     apps.update(row["token_sha256"] for row in batch.to_pylist() if row["token_kind"] == "app")
-print(f"{distinct:,} distinct tokens: {peak / 2**20:,.0f} MiB at most, {peak / distinct:,.0f} bytes a token")
+print(f"{distinct:,} distinct tokens: {peak / 2**20:,.0f} MiB at most, {peak / distinct:,.0f} bytes a token; {took:,.0f} s")
 
 sampled = lambda token: int(token[-4:], 16) % 50 == 0
 networks = collections.defaultdict(set)

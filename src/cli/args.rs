@@ -142,6 +142,12 @@ pub(super) struct GenerateArgs {
     /// Algorithm of the signatures: RS256 or ES256 (random keys: not the same bytes again)
     #[arg(long, value_name = "ALG")]
     pub(super) alg: Option<String>,
+    /// Networks that the tokens come from, up to 7,000,000, instead of a few addresses
+    ///
+    /// A token has a network of its own, and one of four uses comes from another, so much is found that expected.jsonl does not
+    /// name (token-many-ip and the like).
+    #[arg(long, value_name = "N")]
+    pub(super) addresses: Option<u32>,
     /// Compress the logs
     #[arg(long)]
     pub(super) gzip: bool,

@@ -85,9 +85,23 @@ impl fmt::Display for Failure {
     /// Names and values come from outside: no token among them gets through, and no control character reaches the
     /// terminal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = format!("{:#}", self.error);
-        f.write_str(&visible(&redact::redact(&text, &[])))
+        f.write_str(&visible(&redact::redact(&told(&self.error), &[])))
     }
+}
+
+/// An error with its causes, but for those that it quotes itself.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.contains(&cause) {
+            continue;
+        }
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&cause);
+    }
+    text
 }
 
 /// A command's result.

@@ -37,6 +37,7 @@ pub(super) fn run(args: &GenerateArgs, console: Console) -> Outcome {
                 .ok_or_else(|| Failure::say(format!("--alg {name}: write RS256 or ES256")))?,
             None => usual.alg,
         },
+        addresses: args.addresses,
         gzip: args.gzip,
         token_bank: args.token_bank.clone(),
         out: usual.out,

@@ -48,6 +48,17 @@ struct Seen<'s> {
     at: Option<UtcMicros>,
 }
 
+/// What is known of a finding beside its row.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Subject {
+    /// Whether it is what the archive says of its own keys, which needs no signature.
+    pub(super) of_archive: bool,
+    /// Whether its token's claims can be relied on.
+    pub(super) vouched: bool,
+    /// Whether one of its requests has no time, so that nobody knows whether an exception that ends held for all.
+    pub(super) undated: bool,
+}
+
 /// What an exception says about a request that is of its rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
@@ -152,7 +163,7 @@ impl Accepts {
         let token = facts.token.token.fingerprint.hex();
         let actual = evidence.actual.as_deref().map(|actual| place.cell(actual));
         let seen = Seen {
-            verified: facts.verdict.is_valid(),
+            verified: facts.is_vouched(),
             token: Some(&token),
             client: claims.and_then(|claims| claims.client_id.as_deref()),
             oid: claims.and_then(|claims| claims.oid.as_deref()),
@@ -181,10 +192,10 @@ impl Accepts {
     }
 
     /// Judges a finding that is not made of requests one by one: by what it has, as of its last request, or as of the last
-    /// record of the run where it is about the run as a whole. What the archive says of its own keys needs no signature.
+    /// record of the run where it is about the run as a whole.
     pub(super) fn judge_row(
         &self,
-        (rule, of_archive): (usize, bool),
+        (rule, Subject { of_archive, vouched, undated }): (usize, Subject),
         row: &mut FindingRow,
         run_end: Option<UtcMicros>,
         counts: &mut AcceptCounts,
@@ -195,7 +206,7 @@ impl Accepts {
         let token = row.token_sha256.map(|token| token.hex());
         let subject = row.subject.as_deref().filter(|_| of_archive);
         let seen = Seen {
-            verified: of_archive || row.signature.is_some_and(crate::verify::Verdict::is_valid),
+            verified: of_archive || vouched,
             token: token.as_deref(),
             client: row.token.client_id.as_deref(),
             oid: row.token.oid.as_deref(),
@@ -204,7 +215,7 @@ impl Accepts {
             api: row.api.as_deref(),
             gateway: row.gateway.as_deref(),
             actual: row.actual.as_deref(),
-            at: if row.count > 0 { row.last_seen } else { run_end },
+            at: if row.count > 0 { row.last_seen.filter(|_| !undated) } else { run_end },
         };
         let requests = u64::try_from(row.count).unwrap_or_default().max(1);
         row.accepted_by = self.reason(rule, &seen, requests, counts).map(str::to_owned);

@@ -1,5 +1,6 @@
 //! From a merged partial to the tables.
 
+use super::accepts::Subject;
 use super::addresses;
 use super::holes;
 use super::names::{Name, Names};
@@ -54,24 +55,7 @@ impl Engine {
             downgrade(finding, &downgrades);
         }
         raise(&mut findings, conclusions.iter().flat_map(|(_, _, conclusion)| &conclusion.raises));
-        let mut of_run: Vec<(usize, FindingRow)> = Vec::new();
-        for (at, rule, conclusion) in &conclusions {
-            let rows = conclusion.findings.iter().map(|finding| self.run_finding(rule, &partial, finding));
-            of_run.extend(
-                rows.map(|row| (*at, FindingRow { stage: self.stage_of(row.api.as_deref()), ..row })),
-            );
-        }
-        of_run.extend(self.archive_findings(&partial));
-        for (at, mut row) in of_run {
-            let of_archive = self.rules.get(at).is_some_and(|rule| matches!(rule.judge, Judge::Archive(_)));
-            self.accepts.judge_row(
-                (at, of_archive),
-                &mut row,
-                partial.counts.last_time,
-                &mut partial.accepts,
-            );
-            findings.push(row);
-        }
+        findings.extend(self.of_run(&conclusions, &mut partial));
         let behaviour = self.policy.as_ref().map(|policy| *policy.behaviour()).unwrap_or_default();
         if let Some(keys) = &self.keys {
             holes::lower_unknown_keys(&mut findings, keys, &behaviour);
@@ -87,6 +71,29 @@ impl Engine {
         let [tokens, activity, state] = tables::large(self, partial, &findings);
         let tables = Tables { findings, problems, tokens, activity, coverage, state };
         Concluded { tables, totals }
+    }
+
+    /// What is said of the run, and of requests that were not judged one by one; `[[accept]]` is asked here.
+    fn of_run(&self, conclusions: &[(usize, &Rule, Conclusion)], partial: &mut Partial) -> Vec<FindingRow> {
+        let mut rows: Vec<(usize, Subject, FindingRow)> = Vec::new();
+        for (at, rule, conclusion) in conclusions {
+            for finding in &conclusion.findings {
+                let token = finding.token.and_then(|token| summary(partial, token));
+                let subject = Subject {
+                    of_archive: false,
+                    vouched: token.is_some_and(|token| token.is_believed(true)),
+                    undated: finding.uses.as_ref().is_some_and(|uses| uses.undated),
+                };
+                let row = self.run_finding(rule, partial, finding);
+                rows.push((*at, subject, FindingRow { stage: self.stage_of(row.api.as_deref()), ..row }));
+            }
+        }
+        let of_archive = Subject { of_archive: true, ..Subject::default() };
+        rows.extend(self.archive_findings(partial).into_iter().map(|(at, row)| (at, of_archive, row)));
+        for (at, subject, row) in &mut rows {
+            self.accepts.judge_row((*at, *subject), row, partial.counts.last_time, &mut partial.accepts);
+        }
+        rows.into_iter().map(|(.., row)| row).collect()
     }
 
     /// What the rules say of the key history.

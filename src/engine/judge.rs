@@ -4,9 +4,9 @@ use super::activity::ActivityKey;
 use super::entry::{self, Entry};
 use super::front::Front;
 use super::names::Names;
+use super::onward::Part;
 use super::order::{FirstTen, Seen};
 use super::partial::{Coverage, CoverageKey, Finding, FindingKey};
-use super::scan::Scanned;
 use super::shared::Shared;
 use super::tokens::{TokenNames, TokenNumber, TokenSummary};
 use super::uses::Use;
@@ -27,16 +27,17 @@ use std::cell::OnceCell;
 use std::net::IpAddr;
 
 impl Engine {
-    /// Judges one record. `tokens` are a worker's entries and the slots of the record's tokens, in order.
+    /// Judges one record, or a part of it. False if it does not pass the filters.
     pub(super) fn judge(
         &self,
         input: &Input,
-        scanned: &Scanned<'_>,
+        part: &Part<'_>,
         seat: Seat,
-        (front, slots): (&mut Front, &[usize]),
+        front: &mut Front,
         partial: &mut Partial,
         rows: &mut Rows,
-    ) {
+    ) -> bool {
+        let Part { scanned, slots, all, onward } = *part;
         let record = &scanned.record;
         let time = JudgedTime::of(record);
         let gateway = input.gateway().or(record.gateway);
@@ -51,15 +52,15 @@ impl Engine {
         let settings = api.and_then(|api| api.settings);
         let name = settings.map(|settings| settings.name.as_str());
         if !self.keeps(record, time, gateway, name, Tokens { front, slots }) {
-            partial.counts.filtered += 1;
-            return;
+            partial.counts.filtered += u64::from(!onward);
+            return false;
         }
         let authorizes_on = settings.and_then(|settings| settings.authorizes_on.as_deref());
         let shared = Shared {
             record,
             position: scanned.position,
             time,
-            outcome: Outcome::of(record.status, record.location),
+            outcome: Outcome::of(record),
             gateway,
             api: settings,
             validation: self.validation(input, record.gateway),
@@ -68,21 +69,18 @@ impl Engine {
         };
         self.pair(front, slots, &shared);
         let tokens = Tokens { front, slots };
-        let place = Place::new(partial, scanned, tokens, time, seat, name);
+        let place = Place::new(partial, scanned, (tokens, Tokens { front, slots: all }), time, seat, name);
         if record.tokens.is_empty() {
             shared.observe_tokenless(partial);
         }
-        let rows_before = rows.occurrences.len();
         let (new, not_evaluable) = self.judge_uses(&shared, tokens, &place, partial, rows);
-        self.count_record(record, time, api, not_evaluable, &place, partial);
-        if let Some(mine) = rows.occurrences.get_mut(rows_before..)
-            && mine.len() > 1
-        {
-            mine.sort_by(|a, b| (a.texts().rule, a.token).cmp(&(b.texts().rule, b.token)));
+        if !onward {
+            self.count_record(record, time, api, not_evaluable, &place, partial);
         }
         for (slot, token) in new {
             front.note(slot, partial.id, token);
         }
+        true
     }
 
     /// The verdict at a request; only where the token names no time does it depend on the request's.
@@ -170,6 +168,7 @@ impl Engine {
         if let Some(summary) = tokens.get_mut(number) {
             let time = facts.time.map(|time| time.at);
             summary.uses += 1;
+            summary.doubted |= facts.is_doubted();
             summary.seen.add(time);
             match facts.outcome {
                 Outcome::Accepted => summary.accepted += 1,
@@ -191,7 +190,7 @@ impl Engine {
             }
             // A token's claims may quote the other token of the same record; a lone token's claims were cleaned when it
             // was made.
-            if facts.record.tokens.len() > 1 {
+            if place.has_several_tokens() {
                 let beside = TokenNames::new(entry, || place.secrets(), place.secret_bytes_min, names);
                 summary.texts.keep_least(&beside, names);
             }
@@ -297,7 +296,7 @@ impl Engine {
 fn count_clock(facts: &Facts<'_>, place: &Place<'_>, partial: &mut Partial) {
     let issued = facts.token.claims().and_then(|claims| claims.iat);
     let (Some(gateway), Some(time), Some(issued), true) =
-        (place.gateway, facts.time, issued, facts.verdict.is_valid())
+        (place.gateway, facts.time, issued, facts.is_vouched())
     else {
         return;
     };

@@ -15,6 +15,7 @@ mod holes;
 mod judge;
 mod lines;
 mod names;
+mod onward;
 mod order;
 mod pairings;
 mod partial;

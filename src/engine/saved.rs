@@ -15,7 +15,7 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 /// Version of the form; a partial of another version is refused.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// Saved bytes that cannot be read.
 #[derive(Debug, thiserror::Error)]

@@ -46,7 +46,7 @@ impl Engine {
             for scanned in window {
                 let (mine, rest) = next.split_at(scanned.record.tokens.len().min(next.len()));
                 next = rest;
-                self.judge(input, scanned, seat, (&mut workspace.front, mine), partial, rows);
+                self.judge_record(input, scanned, seat, (&mut workspace.front, mine), partial, rows);
             }
         }
         workspace.slots = slots;

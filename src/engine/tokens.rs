@@ -73,6 +73,8 @@ pub(super) struct TokenSummary {
     pub(super) exp: Date,
     pub(super) verdict: Verdict,
     pub(super) key_source: Option<Name>,
+    /// True if whoever stole a key could have signed it: it was used while its key counts as compromised.
+    pub(super) doubted: bool,
     pub(super) seen: Seen,
     pub(super) uses: i64,
     pub(super) accepted: i64,
@@ -103,6 +105,7 @@ impl TokenSummary {
             exp: Date::new(claims.and_then(|claims| claims.exp)),
             verdict,
             key_source: entry.kept.key_source.as_deref().map(|source| names.id(source)),
+            doubted: false,
             seen: Seen::default(),
             uses: 0,
             accepted: 0,
@@ -132,6 +135,7 @@ impl TokenSummary {
             exp: Date::new(exp),
             verdict,
             key_source: None,
+            doubted: false,
             seen: Seen::default(),
             uses: 0,
             accepted: 0,
@@ -143,6 +147,12 @@ impl TokenSummary {
         }
     }
 
+    /// True if a key vouches for the claims; in a run without keys, also where nobody could look.
+    pub(super) fn is_believed(&self, has_keys: bool) -> bool {
+        let vouched = self.verdict.is_valid() || (!has_keys && self.verdict == Verdict::NotCovered);
+        vouched && !self.doubted
+    }
+
     /// Adds another part's uses. Texts may differ only by what the redactor had to remove beside other tokens; the
     /// redacted one sorts first.
     pub(super) fn merge(&mut self, other: &Self, names: &Names) {
@@ -151,6 +161,7 @@ impl TokenSummary {
             self.verdict = other.verdict;
             self.key_source = other.key_source;
         }
+        self.doubted |= other.doubted;
         self.seen.merge(other.seen);
         self.uses += other.uses;
         self.accepted += other.accepted;

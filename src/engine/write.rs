@@ -82,11 +82,11 @@ impl LastUse {
 }
 
 impl<'a> Place<'a> {
-    /// The place of a record; `gateway` and `api` are its names.
+    /// The place of a record, of whose tokens some or all are judged; `api` is its name.
     pub(super) fn new(
         partial: &mut Partial,
         scanned: &'a Scanned<'a>,
-        tokens: Tokens<'a>,
+        (tokens, all): (Tokens<'a>, Tokens<'a>),
         time: Option<JudgedTime>,
         seat: Seat,
         api: Option<&str>,
@@ -102,8 +102,8 @@ impl<'a> Place<'a> {
             client_ip: None,
             host: None,
             scanned,
-            tokens,
-            secret_bytes_min: tokens
+            tokens: all,
+            secret_bytes_min: all
                 .each()
                 .map(|(_, entry)| entry.kept.secret_bytes_min)
                 .min()
@@ -146,6 +146,11 @@ impl<'a> Place<'a> {
     /// The number of a text as it may be written.
     pub(super) fn name(&self, text: &str, names: &mut Names) -> Name {
         tokens::written(text, self.secret_bytes_min, || self.secrets(), names)
+    }
+
+    /// True if the record has another token beside the one that is judged.
+    pub(super) fn has_several_tokens(&self) -> bool {
+        self.tokens.slots.len() > 1
     }
 
     /// The texts of the record's tokens that must not stand in any cell.

@@ -1,9 +1,11 @@
 //! Record, token, verdict and matched policy joined: everything that a rule may look at.
 
 mod place;
+mod trust;
 mod validator;
 
 pub use place::Place;
+pub use trust::{compromised, holds_at};
 pub use validator::{Answer, Validator, same_audience};
 
 use crate::entra;
@@ -43,8 +45,26 @@ impl Outcome {
         }
     }
 
-    /// The outcome of a status and, for a redirect, its logged target.
-    pub fn of(status: Option<i32>, location: Option<&str>) -> Self {
+    /// The outcome of a record, by its status and, for a redirect, its logged target. A gRPC call is answered with 200 whatever
+    /// became of it; where its own status is logged, that decides.
+    pub fn of(record: &Record<'_>) -> Self {
+        match (record.status, record.grpc_status) {
+            (Some(200), Some(code)) => Self::of_call(code),
+            (status, _) => Self::of_status(status, record.location),
+        }
+    }
+
+    /// The outcome of a gRPC call: `UNAUTHENTICATED` stands for 401, `PERMISSION_DENIED` for 403.
+    fn of_call(code: u8) -> Self {
+        match code {
+            0 => Self::Accepted,
+            16 => Self::DeniedAuthn,
+            7 => Self::DeniedAuthz,
+            _ => Self::Unknown,
+        }
+    }
+
+    fn of_status(status: Option<i32>, location: Option<&str>) -> Self {
         match status {
             Some(300..=399) if location.is_some_and(leads_to_sign_in) => Self::DeniedAuthn,
             Some(101 | 200..=399) => Self::Accepted,
@@ -257,6 +277,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_call_of_grpc_is_judged_by_its_own_status() {
+        let of = |status, grpc_status| Outcome::of(&Record { status, grpc_status, ..Record::default() });
+        for (code, outcome) in [
+            (0, Outcome::Accepted),
+            (16, Outcome::DeniedAuthn),
+            (7, Outcome::DeniedAuthz),
+            (5, Outcome::Unknown),
+            (2, Outcome::Unknown),
+        ] {
+            assert_eq!(of(Some(200), Some(code)), outcome, "{code}");
+        }
+        // A gateway that refuses the call itself may say so in HTTP.
+        assert_eq!(of(Some(401), Some(0)), Outcome::DeniedAuthn);
+        assert_eq!(of(Some(200), None), Outcome::Accepted);
+        assert_eq!(of(None, Some(0)), Outcome::Unknown);
+    }
+
+    #[test]
     fn outcomes_follow_the_status() {
         for (status, outcome) in [
             (Some(101), Outcome::Accepted),
@@ -269,11 +307,11 @@ mod tests {
             (Some(100), Outcome::Unknown),
             (None, Outcome::Unknown),
         ] {
-            assert_eq!(Outcome::of(status, None), outcome, "{status:?}");
+            assert_eq!(Outcome::of_status(status, None), outcome, "{status:?}");
         }
         let sign_in = "https://login.microsoftonline.com/common/oauth2/v2.0/authorize?x=1";
-        assert_eq!(Outcome::of(Some(302), Some(sign_in)), Outcome::DeniedAuthn);
-        assert_eq!(Outcome::of(Some(302), Some("/account/login?next=%2F")), Outcome::DeniedAuthn);
-        assert_eq!(Outcome::of(Some(302), Some("/v2/orders")), Outcome::Accepted);
+        assert_eq!(Outcome::of_status(Some(302), Some(sign_in)), Outcome::DeniedAuthn);
+        assert_eq!(Outcome::of_status(Some(302), Some("/account/login?next=%2F")), Outcome::DeniedAuthn);
+        assert_eq!(Outcome::of_status(Some(302), Some("/v2/orders")), Outcome::Accepted);
     }
 }

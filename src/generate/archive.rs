@@ -148,7 +148,10 @@ fn sources(world: &World, misuse: bool) -> Vec<Source> {
     ];
     if misuse {
         sources.push(custom(&world.unexpected_app, Signer::Flawed(Flaw::CustomKey)));
-        sources.push(Source::entra(Cloud::Global, &world.bystander, false, "", Lists::Tampered));
+        sources.push(Source {
+            url: tampered::url(world),
+            ..Source::entra(Cloud::Global, &world.bystander, false, "", Lists::Tampered)
+        });
     }
     sources
 }
@@ -162,7 +165,7 @@ pub(super) fn write(plan: &Plan, world: &World, ring: &KeyRing, keys: &Path) -> 
         let mut written: HashMap<String, String> = HashMap::new();
         for (capture, at) in capture_times(plan).enumerate() {
             let body = match source.lists {
-                Lists::Tampered => tampered::document(world, ring, at > TRAFFIC_START)?,
+                Lists::Tampered => tampered::document(world, ring, at)?,
                 _ => source.document(ring, at, capture),
             };
             let sha256 = redact::hex(digest::digest(&digest::SHA256, body.as_bytes()).as_ref());

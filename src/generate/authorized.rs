@@ -92,6 +92,7 @@ pub(super) const AUTHORIZED: &[Plant] = &[
         Twist::Claims(&[("amr", Json(r#"["pwd"]"#)), ("acrs", Json(r#"["c1"]"#))]),
         &["mfa-missing"],
     ),
+    plant_in(Corner::Secure, "mfa-unknown", Twist::Claims(&[("acrs", Json(r#"["c1"]"#))]), &["mfa-unknown"]),
     plant_in(
         Corner::Secure,
         "auth-context-missing",

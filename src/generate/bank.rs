@@ -82,6 +82,7 @@ fn parameters(plan: &Plan, tokens: u64) -> Value {
         "kids": plan.kids,
         "captures": plan.captures,
         "hours": plan.hours,
+        "addresses": plan.addresses,
         "alg": plan.alg.name(),
     })
 }

@@ -4,16 +4,15 @@ use super::edit;
 use super::keyring::{KeyRing, Signer};
 use super::line::{self, Fixed, Use};
 use super::mint::{self, Minted};
-use super::part::{GATEWAYS, Part};
+use super::part::Part;
 use super::plan::{GenerateError, LogFormat, Plan, Summary};
-use super::scenes::{Act, Actor, Net, SCENES, Scene};
+use super::scenes::{Act, Actor, DRIFTING, Net, SCENES, Scene};
 use super::spec::Spec;
 use super::world::{Api, TRAFFIC_START, World};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write as _};
 use std::net::Ipv6Addr;
@@ -51,22 +50,33 @@ struct Player<'c> {
     minted: Minted,
 }
 
-/// What was played: the lines of each gateway with their times, and what must be found.
+/// Requests by rule, token, API, outcome and subject.
+type Expected = BTreeMap<(&'static str, String, String, &'static str, Option<String>), u64>;
+
+/// What was played: the lines of each log with their times, and what must be found.
 #[derive(Default)]
 struct Played {
-    lines: BTreeMap<u64, Vec<(i64, String)>>,
-    /// Requests by rule, token, API, outcome and subject.
-    expected: BTreeMap<(&'static str, String, String, &'static str, Option<String>), u64>,
+    /// By whether they are of this night, those of the one that follows first, and gateway.
+    lines: BTreeMap<(bool, u64), Vec<(i64, String)>>,
+    expected: Expected,
+    /// What must be found beside it with a baseline that has not seen the later night.
+    expected_later: Expected,
     named: BTreeMap<String, &'static str>,
     tokens: u64,
 }
 
-/// Plays every scene. Each gateway's lines come by its name, in order of time.
-pub(super) fn play(
-    plan: &Plan,
-    world: &World,
-    ring: &KeyRing,
-) -> Result<(Vec<(String, String)>, Part), GenerateError> {
+/// The scenes of a plan as they are written.
+pub(super) struct Stage {
+    /// Names of the logs with their lines, in order of time.
+    pub logs: Vec<(String, String)>,
+    /// Their share of the corpus.
+    pub part: Part,
+    /// Lines of `expected-later.jsonl`; empty without scenes of a night that follows.
+    pub expected_later: String,
+}
+
+/// Plays every scene.
+pub(super) fn play(plan: &Plan, world: &World, ring: &KeyRing) -> Result<Stage, GenerateError> {
     let mut played = Played::default();
     for (number, scene) in scenes(plan) {
         let players = players(number, scene, world, ring)?;
@@ -75,29 +85,30 @@ pub(super) fn play(
             perform(plan, world, (number, scene), &players, (at, act), &mut played);
         }
     }
-    let Played { mut lines, expected, named, tokens } = played;
+    let Played { lines, expected, expected_later, named, tokens } = played;
     let planted: BTreeSet<&String> = expected.keys().map(|(_, token, ..)| token).collect();
-    let mut expectations = String::new();
-    for ((rule, token, api, outcome, subject), count) in &expected {
-        let line = json!({
-            "rule": rule,
-            "token_sha256": token,
-            "api": api,
-            "outcome": outcome,
-            "subject": subject,
-            "count": count,
-            "planted": named.get(token),
-        });
-        let _ = writeln!(expectations, "{line}");
-    }
+    let told = |expected: &Expected| -> String {
+        let line = |((rule, token, api, outcome, subject), count): (&(_, String, _, _, _), &u64)| {
+            let line = json!({
+                "rule": rule,
+                "token_sha256": token,
+                "api": api,
+                "outcome": outcome,
+                "subject": subject,
+                "count": count,
+                "planted": named.get(token),
+            });
+            format!("{line}\n")
+        };
+        expected.iter().map(line).collect()
+    };
+    let (expectations, expected_later) = (told(&expected), told(&expected_later));
     let mut logs = Vec::new();
-    for gateway in 1..=GATEWAYS {
-        let mut lines = lines.remove(&gateway).unwrap_or_default();
+    for ((tonight, gateway), mut lines) in lines {
         lines.sort_by_key(|line| line.0);
         let text: String = lines.into_iter().map(|line| line.1).collect();
-        if !text.is_empty() {
-            logs.push((format!("edge-{gateway:02}"), text));
-        }
+        let what = if tonight { "scenes" } else { "scenes-later" };
+        logs.push((format!("edge-{gateway:02}-{what}"), text));
     }
     let summary = Summary {
         lines: self::lines(plan),
@@ -107,7 +118,7 @@ pub(super) fn play(
         planted: number_of(planted.len()),
         expected: number_of(expected.len()),
     };
-    Ok((logs, Part { summary, expected: expectations }))
+    Ok(Stage { logs, part: Part { summary, expected: expectations }, expected_later })
 }
 
 /// Writes the logs of the scenes beside the others.
@@ -116,9 +127,9 @@ pub(super) fn write_files(
     plan: &Plan,
     folder: &Path,
 ) -> Result<(), GenerateError> {
-    for (gateway, text) in logs {
+    for (name, text) in logs {
         let extension = if plan.gzip { "log.gz" } else { "log" };
-        let path = folder.join(format!("{gateway}-scenes.{extension}"));
+        let path = folder.join(format!("{name}.{extension}"));
         let bytes = if plan.gzip { packed(text) } else { Ok(text.as_bytes().to_vec()) };
         bytes.and_then(|bytes| fs::write(&path, bytes)).map_err(GenerateError::file(&path))?;
     }
@@ -166,7 +177,7 @@ fn players<'c>(
 /// Gives a token its part.
 fn cast(spec: &mut Spec<'_>, actor: &Actor, others: &[Player<'_>]) {
     (spec.v1, spec.app, spec.managed, spec.guest_of, spec.plant) = (false, false, false, None, actor.edits);
-    let tenant = usize::from(actor.mail_of.is_some());
+    let tenant = if actor.newcomer { World::NEWCOMER } else { usize::from(actor.mail_of.is_some()) };
     (spec.tenant, spec.data_tenant, spec.issuer) = (tenant, tenant, tenant);
     spec.exp = spec.iat + 300 + 4500;
     if let Some(other) = actor.like.and_then(|other| others.get(other)) {
@@ -208,6 +219,7 @@ fn perform(
         let id = if act.same_ids { turn } else { 1000 * at + turn };
         let segment = if act.each_path { turn } else { 0 };
         let text = &one.minted.text;
+        let beside = act.beside.and_then(|(other, rules)| Some((players.get(other)?, rules)));
         let padded = format!("{text}==");
         let path = api.path(world.tenant(spec.data_tenant));
         let used = Use {
@@ -221,18 +233,41 @@ fn perform(
                 id: format!("5ce0e{number:011x}{id:016x}"),
                 url: format!("{path}/scene-{number}-{segment}"),
                 principal: act.principal.map(|principal| edit::filled(principal, world, &spec)),
+                beside: beside.map(|(other, _)| other.minted.text.clone()),
             }),
         };
         let mut line = String::new();
         line::write(world, &used, &mut line);
-        played.lines.entry(act.gateway).or_default().push((at_ms, line));
-        played.named.insert(one.minted.sha256.clone(), scene.name);
-        for rule in act.rules {
-            let subject = subject(rule, world, &spec);
-            let key = (*rule, one.minted.sha256.clone(), api.name.clone(), outcome(act.status), subject);
-            *played.expected.entry(key).or_default() += 1;
+        played.lines.entry((!scene.later, act.gateway)).or_default().push((at_ms, line));
+        for (player, rules) in [Some((one, act.rules)), beside].into_iter().flatten() {
+            let token = &player.minted.sha256;
+            played.named.insert(token.clone(), scene.name);
+            let expected = if scene.later { &mut played.expected_later } else { &mut played.expected };
+            for rule in rules {
+                let subject = subject(rule, world, &spec);
+                let key = (*rule, token.clone(), api.name.clone(), outcome(act.status), subject);
+                *expected.entry(key).or_default() += 1;
+            }
         }
     }
+}
+
+/// What must be found of gateways: a line of `expected.jsonl`, or none where nothing tells the gateways apart.
+pub(super) fn expected_of_gateways(plan: &Plan, one_log: bool) -> String {
+    let drifts = |(_, scene): (usize, &Scene)| scene.acts.iter().any(|act| act.gateway == DRIFTING);
+    if one_log || !scenes(plan).any(drifts) {
+        return String::new();
+    }
+    let line = json!({
+        "rule": "clock-drift",
+        "token_sha256": null,
+        "api": null,
+        "outcome": null,
+        "subject": format!("gateway:edge-{DRIFTING:02}"),
+        "count": 0,
+        "planted": "clock-drift",
+    });
+    format!("{line}\n")
 }
 
 /// What a rule that is not about one token says that it is about.

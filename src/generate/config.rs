@@ -4,9 +4,8 @@ use super::archive::instant;
 use super::corner::Corner;
 use super::keyring::{KeyRing, Signer};
 use super::line::NGINX_TEMPLATE;
-use super::part::GATEWAYS;
 use super::plan::{GenerateError, LogFormat, Plan, Summary};
-use super::scenes::EGRESS;
+use super::scenes::{DRIFTING, EGRESS};
 use super::world::{Api, DAY, STRETCH, Style, TRAFFIC_START, Tenant, World};
 use std::fmt::Write;
 
@@ -14,7 +13,7 @@ use std::fmt::Write;
 pub(super) fn policy(world: &World, ring: &KeyRing) -> Result<String, GenerateError> {
     let mut text =
         String::from("# Written by `tokentrail generate`; fits the logs beside it.\nversion = 1\n");
-    let allowed = world.tenants.iter().chain([&world.government]);
+    let allowed = world.tenants.iter().chain([&world.government, &world.newcomer]);
     let _ = write!(text, "\n[tenancy]\nallowed = {}\npartners = [\"live.com\"]\n", ids(allowed));
     text.push_str("\n[tenancy.aliases]\n");
     for tenant in &world.tenants {
@@ -36,7 +35,7 @@ pub(super) fn policy(world: &World, ring: &KeyRing) -> Result<String, GenerateEr
     );
     let _ = write!(text, "\n[networks]\negress = [\"{EGRESS}\"]\n");
     text.push_str("\n[watch]\nfiles = [\"watch.jsonl\"]\nrevocations = [\"revoked.csv\"]\n");
-    for gateway in 1..=GATEWAYS {
+    for gateway in 1..=DRIFTING {
         let _ = write!(
             text,
             "\n[[gateway]]\nname = \"edge-{gateway:02}\"\nsources = [\"**/edge-{gateway:02}-*\"]\n"
@@ -145,7 +144,7 @@ principal = "$upstream_http_x_principal"
 }
 
 /// What the corpus is, for whoever finds it.
-pub(super) fn readme(plan: &Plan, summary: Summary, one_log: bool) -> String {
+pub(super) fn readme(plan: &Plan, summary: Summary, one_log: bool, later: bool) -> String {
     let formats = match (plan.format, one_log) {
         (LogFormat::EnvoyJson, _) => "--input-format envoy-json",
         (LogFormat::EdgeJson | LogFormat::Nginx, false) => "--formats formats.toml",
@@ -169,8 +168,9 @@ pub(super) fn readme(plan: &Plan, summary: Summary, one_log: bool) -> String {
          keys/           the key archive, with captures.jsonl\n\
          policy.toml     the policy under which expected.jsonl is right, with watch.jsonl and revoked.csv\n\
          {formats_line}\
-         expected.jsonl  what an audit must find above the severity info (and expired-retry), for each planted token: rule, token_sha256, api,\n\
-         \x20               outcome, count (requests), and the name of the misuse. Nothing else above info is to be found.\n\
+         expected.jsonl  what an audit must find for each planted token: rule, token_sha256, api, outcome, count (requests), and the name of\n\
+         \x20               the misuse; everything above the severity info, and of that severity what is planted by name. {others}\n\
+         {later_line}\
          \n\
          tokentrail audit --keys keys --policy policy.toml {formats} -o out {logs}\n",
         seed = plan.seed,
@@ -189,6 +189,15 @@ pub(super) fn readme(plan: &Plan, summary: Summary, one_log: bool) -> String {
         planted = summary.planted,
         from = instant(TRAFFIC_START),
         until = instant(TRAFFIC_START + plan.seconds()),
+        others = match plan.addresses {
+            None => "Nothing else\n                above info is to be found.",
+            Some(_) => "What\n                follows from many addresses is not named.",
+        },
+        later_line = if later {
+            "expected-later.jsonl  what a run over logs/*-later.* must find beside it, with --baseline on a result over the other logs\n"
+        } else {
+            ""
+        },
         formats_line =
             if plan.format == LogFormat::EnvoyJson { "" } else { "formats.toml    how the logs are read\n" },
     )

@@ -2,11 +2,12 @@
 //! tenant's custom key, or a flaw of the issuer, could make each of them.
 
 use super::edit::Edit::{Absent, AfterIssue, Filler, Json, OtherCase};
-use super::plant::{Plant, Twist, plant};
+use super::plant::{Plant, Twist, plant, plant_at};
+use super::world::Style;
 
 const HOUR: i64 = 3600;
 
-/// The rows; all of them are planted at an API without further claims on tenants and principals.
+/// The rows; nearly all of them are planted at an API without further claims on tenants and principals.
 pub(super) const EDITED: &[Plant] = &[
     // Form and header.
     plant("alg-missing", Twist::Header(&[("alg", Absent)]), &["alg-missing"]),
@@ -31,6 +32,7 @@ pub(super) const EDITED: &[Plant] = &[
         Twist::HeaderOfV1(&[("x5t", Json(r#""AAAAAAAAAAAAAAAAAAAAAAAAAAA""#))]),
         &["x5t-kid-mismatch"],
     ),
+    plant("x5t-version", Twist::HeaderOfV1(&[("x5t", Absent)]), &["x5t-version"]),
     plant("claim-type", Twist::Claims(&[("roles", Json(r#""Admin""#))]), &["claim-type"]),
     plant("token-oversize", Twist::Claims(&[("note", Filler(20_000))]), &["token-oversize"]),
     plant(
@@ -78,11 +80,13 @@ pub(super) const EDITED: &[Plant] = &[
         Twist::Claims(&[("idp", Json(r#""https://sts.windows.net/dddddddd-0000-4000-8000-00000000beef/""#))]),
         &["idp-unexpected"],
     ),
+    plant("guest-user", Twist::Claims(&[("acct", Json("1"))]), &["guest-user"]),
     plant("iss-missing", Twist::Claims(&[("iss", Absent)]), &["iss-missing", "key-source-mismatch"]),
     plant(
         "cloud-mismatch",
         Twist::Claims(&[("iss", Json(r#""https://login.partner.microsoftonline.cn/{tid}/v2.0""#))]),
-        &["cloud-mismatch", "key-source-mismatch"],
+        // The archive has no source of that cloud.
+        &["cloud-mismatch", "key-no-coverage", "key-source-mismatch"],
     ),
     plant(
         "b2c-issuer",
@@ -96,6 +100,13 @@ pub(super) const EDITED: &[Plant] = &[
     ),
     // Audience.
     plant("aud-multiple", Twist::Claims(&[("aud", Json(r#"["{app}","{oid}"]"#))]), &["aud-multiple"]),
+    // Elsewhere only some clients are allowed.
+    plant_at(
+        Style::TenantPath,
+        "aud-is-client",
+        Twist::Claims(&[("azp", Json(r#""{app}""#))]),
+        &["aud-is-client"],
+    ),
     plant("aud-form", Twist::Claims(&[("aud", Json(r#""{uri}""#))]), &["aud-form"]),
     plant(
         "aud-near-miss",

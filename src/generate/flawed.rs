@@ -62,6 +62,7 @@ pub(super) const FLAWED: &[Plant] = &[
     flawed("key-alg-mismatch", Flaw::OtherAlgorithm, &["key-alg-mismatch"]),
     flawed("key-cloud-mismatch", Flaw::OtherCloud, &["key-cloud-mismatch"]),
     flawed("key-custom-unexpected", Flaw::CustomKey, &["key-custom-unexpected"]),
+    plant("key-custom", Twist::WrongKey(Signer::Custom), &["key-custom"]),
     // Issued while the key was published, for longer than any policy allows, and used days after it was withdrawn; the user
     // signed in as long ago.
     plant(

@@ -6,6 +6,7 @@ use super::plant::{Part, Twist};
 use super::spec::Spec;
 use super::world::World;
 use crate::time::UtcMicros;
+use std::borrow::Cow;
 use std::fmt::Write;
 
 /// The `log_format` of the nginx corpus; `formats.toml` holds the same text.
@@ -28,7 +29,7 @@ struct Request<'r> {
     at_ms: i64,
     duration_ms: i64,
     gateway: &'r str,
-    client_ip: &'r str,
+    client_ip: Cow<'r, str>,
     user_agent: &'r str,
     method: &'r str,
     host: String,
@@ -74,6 +75,8 @@ pub(super) struct Fixed {
     pub url: String,
     /// What the application authorised on, if it is not what it should be.
     pub principal: Option<String>,
+    /// Another token that a second Authorization header holds.
+    pub beside: Option<String>,
 }
 
 /// Appends the line of a request.
@@ -83,10 +86,14 @@ pub(super) fn write(world: &World, used: &Use<'_>, out: &mut String) {
         Some((spec, text)) => of_token(world, used, spec, text, &mut dice),
         None => without_token(world, used, &mut dice),
     };
-    if let Some(Fixed { status, id, url, principal }) = &used.fixed {
+    if let Some(Fixed { status, id, url, principal, beside }) = &used.fixed {
         (request.status, request.id, request.url) = (*status, id.clone(), url.clone());
         if let Some(principal) = principal {
             request.principal.clone_from(principal);
+        }
+        if let Some(other) = beside {
+            request.authorization.push_str(", Bearer ");
+            request.authorization.push_str(other);
         }
     }
     // Writing to a string cannot fail.
@@ -119,7 +126,11 @@ fn of_token<'u>(
         at_ms: used.at_ms,
         duration_ms: dice.between(2, 400),
         gateway: used.gateway,
-        client_ip: &spec.client_ip,
+        client_ip: if used.fixed.is_some() {
+            Cow::Borrowed(&spec.client_ip)
+        } else {
+            spec.ip_of_use(world, used.number)
+        },
         user_agent: spec.user_agent,
         method: dice.pick(&METHODS),
         host: spec.api.host(tenant),
@@ -141,7 +152,7 @@ fn without_token<'u>(world: &World, used: &'u Use<'u>, dice: &mut Dice) -> Reque
         at_ms: used.at_ms,
         duration_ms: dice.between(1, 5),
         gateway: used.gateway,
-        client_ip: "192.0.2.1",
+        client_ip: Cow::Borrowed("192.0.2.1"),
         user_agent: "probe/1.0",
         method: "GET",
         host: world.apis.first().map(|api| api.host(world.tenant(0))).unwrap_or_default(),
@@ -267,7 +278,7 @@ fn envoy_json(r: &Request<'_>, out: &mut String) -> std::fmt::Result {
         authorization = quoted_or_null(&r.authorization),
         bytes = r.bytes,
         address =
-            if r.client_ip.contains(':') { format!("[{}]", r.client_ip) } else { r.client_ip.to_owned() },
+            if r.client_ip.contains(':') { format!("[{}]", r.client_ip) } else { r.client_ip.to_string() },
         duration = r.duration_ms,
         method = r.method,
         url = r.url,

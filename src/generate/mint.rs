@@ -16,6 +16,8 @@ use std::fmt::Write;
 
 /// Application id of Microsoft Graph, its audience in tokens.
 const GRAPH: &str = "00000003-0000-0000-c000-000000000000";
+/// The nonce in the header of tokens for it.
+const GRAPH_NONCE: &str = "GraphNonce-0123456789abcdefghijklmnopqrstu";
 
 /// A token as it is sent.
 pub(super) struct Minted {
@@ -90,6 +92,7 @@ pub(super) fn mint(
 ) -> Result<Minted, GenerateError> {
     let mut dice = Dice::new(world.seed, "claims", spec.index);
     let opaque = match spec.twist() {
+        Some(Twist::Encrypted) => Some(encrypted(&mut dice)),
         Some(Twist::Opaque) => Some(format!("key-{}", dice.text(30))),
         // As Entra writes them: a version, a dot, and some hundred characters.
         Some(Twist::RefreshToken) => Some(format!("1.A{}", dice.text(600))),
@@ -110,7 +113,8 @@ pub(super) fn mint(
     }
     let mut text =
         format!("{}.{}.", base64url::encode(header.as_bytes()), base64url::encode(payload.as_bytes()));
-    let signed = text.strip_suffix('.').unwrap_or(&text).as_bytes();
+    let hashed = (spec.twist() == Some(Twist::GraphNonce)).then(|| with_hashed_nonce(&header, &payload));
+    let signed = hashed.as_deref().unwrap_or_else(|| text.trim_end_matches('.')).as_bytes();
     let (mut signature, banked) = sign(key, spec.twist(), signed, banked)
         .map_err(|why| GenerateError::Token { index: spec.index, why })?;
     if spec.twist() == Some(Twist::FlippedBit)
@@ -128,9 +132,27 @@ pub(super) fn mint(
             text.replace_range(at..=at, "!");
             sha256 = fingerprint(text.as_bytes(), &[]);
         }
+        Some(Twist::Cut) => {
+            text.truncate(text.rfind('.').unwrap_or(0));
+            sha256 = fingerprint(text.as_bytes(), &[]);
+        }
         _ => {}
     }
     Ok(Minted { text, sha256, banked })
+}
+
+/// The five parts of an encrypted token; what is encrypted nobody can tell.
+fn encrypted(dice: &mut Dice) -> String {
+    let header = base64url::encode(br#"{"alg":"RSA-OAEP-256","enc":"A256GCM","typ":"JWT"}"#);
+    let parts = [256, 12, 700, 16].map(|bytes| dice.text(bytes));
+    format!("{header}.{}", parts.join("."))
+}
+
+/// What is signed of a token for Microsoft Graph (rules.md 4.6).
+fn with_hashed_nonce(header: &str, payload: &str) -> String {
+    let hash = base64url::encode(digest::digest(&digest::SHA256, GRAPH_NONCE.as_bytes()).as_ref());
+    let header = header.replace(GRAPH_NONCE, &hash);
+    format!("{}.{}", base64url::encode(header.as_bytes()), base64url::encode(payload.as_bytes()))
 }
 
 /// SHA-256 over two pieces in a row, in hexadecimal digits.
@@ -187,6 +209,7 @@ fn header(world: &World, spec: &Spec<'_>, key: &SigningKey, kid: &str) -> String
     }
     header.text("kid", kid);
     match spec.twist() {
+        Some(Twist::GraphNonce) => header.text("nonce", GRAPH_NONCE),
         Some(Twist::Jku) => header.text("jku", "https://keys.attacker.example/jwks.json"),
         Some(Twist::Crit) => {
             header.raw("crit", r#"["urn:contoso:example:ext"]"#);
@@ -212,7 +235,7 @@ fn claims(world: &World, spec: &Spec<'_>, dice: &mut Dice) -> String {
     let mut claims = Members::edited(edits, world, spec);
     match twist {
         Some(Twist::NoAudience) => {}
-        Some(Twist::GraphAudience) => claims.text("aud", GRAPH),
+        Some(Twist::GraphAudience | Twist::GraphNonce) => claims.text("aud", GRAPH),
         _ => claims.text("aud", if spec.v1 { &spec.issued_for.uri } else { &spec.issued_for.app_id }),
     }
     let iss = match twist {

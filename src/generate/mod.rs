@@ -103,6 +103,11 @@ fn check(plan: &Plan) -> Result<(), GenerateError> {
         ((1..=256).contains(&plan.kids), "kids", "from 1 to 256"),
         ((Plan::CAPTURES_MIN..=10_000).contains(&plan.captures), "captures", "from 14 to 10000"),
         ((1..=Plan::HOURS_MAX).contains(&plan.hours), "hours", "from 1 to 72"),
+        (
+            plan.addresses.is_none_or(|addresses| (1..=Plan::ADDRESSES_MAX).contains(&addresses)),
+            "addresses",
+            "from 1 to 7000000",
+        ),
     ];
     match rules.iter().find(|(holds, _, _)| !holds) {
         Some((_, name, range)) => Err(GenerateError::OutOfRange { name, range }),
@@ -147,24 +152,29 @@ fn write(
         |whole: u64, part: u64| -> Range<u64> { share(whole, part, parts)..share(whole, part + 1, parts) };
     let make = |part: u64| corpus.make(part, slice(tokens, part), slice(health, part));
     let one_log = log.is_some();
-    let (scenes, played) = behaviour::play(plan, &world, ring)?;
+    let stage = behaviour::play(plan, &world, ring)?;
     let written = if let Some(log) = log {
         let written = stream(parts, make, log)?;
-        behaviour::write_log(&scenes, log)?;
+        behaviour::write_log(&stage.logs, log)?;
         written
     } else {
         let logs = folder_in(plan, "logs")?;
-        behaviour::write_files(&scenes, plan, &logs)?;
+        behaviour::write_files(&stage.logs, plan, &logs)?;
         store(&logs, parts, make)?
     };
     let mut summary = Summary::default();
     let mut expected = if plan.misuse > 0.0 { tampered::expected(&world, ring)? } else { String::new() };
-    for part in written.into_iter().chain([played]) {
+    expected.push_str(&behaviour::expected_of_gateways(plan, one_log));
+    for part in written.into_iter().chain([stage.part]) {
         summary = add(summary, part.summary);
         expected.push_str(&part.expected);
     }
     beside("expected.jsonl", expected)?;
-    beside("README.txt", config::readme(plan, summary, one_log))?;
+    let later = !(one_log || stage.expected_later.is_empty());
+    if later {
+        beside("expected-later.jsonl", stage.expected_later)?;
+    }
+    beside("README.txt", config::readme(plan, summary, one_log, later))?;
     Ok(summary)
 }
 

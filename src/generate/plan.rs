@@ -83,6 +83,10 @@ pub struct Plan {
     pub hours: u32,
     /// Algorithm that the issuer signs with.
     pub alg: Signing,
+    /// Networks that the tokens come from, each with one address, 1 to [`Plan::ADDRESSES_MAX`]: a token has one of its own, and
+    /// one use of four comes from any other. So many tokens are used from several networks, of which the table of what is
+    /// planted knows nothing. `None` for a few addresses, and each token's uses from one.
+    pub addresses: Option<u32>,
     /// Whether the logs are compressed with gzip.
     pub gzip: bool,
     /// Folder of the corpus; absent or empty.
@@ -96,6 +100,9 @@ impl Plan {
     pub const CAPTURES_MIN: u32 = 14;
     /// More would lie outside of what the fewest captures prove.
     pub const HOURS_MAX: u32 = 72;
+
+    /// More would lie in networks of other kinds than 11.0.0.0/8 and those that follow.
+    pub const ADDRESSES_MAX: u32 = 7_000_000;
 
     /// A plan of usual size.
     pub fn new(out: impl Into<PathBuf>) -> Self {
@@ -111,6 +118,7 @@ impl Plan {
             captures: 27,
             hours: Self::HOURS_MAX,
             alg: Signing::default(),
+            addresses: None,
             gzip: false,
             out: out.into(),
             token_bank: None,

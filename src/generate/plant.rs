@@ -96,6 +96,16 @@ pub(super) enum Twist {
     AfterRevocation,
     /// Issued shortly before this key was withdrawn, for some days, and used at the end of them.
     LongAfter(Signer),
+    /// Used after `exp`, by less than the granted skew.
+    InSkew,
+    /// A token for Microsoft Graph as Entra signs it: over a header whose nonce is hashed.
+    GraphNonce,
+    /// Encrypted (RFC 7516).
+    Encrypted,
+    /// The logger kept header and payload, and not the signature.
+    Cut,
+    /// Used for the data of somebody whom the policy does not know.
+    UnknownDataTenant,
 }
 
 /// A part of a request that no token should stand in.
@@ -121,7 +131,7 @@ pub(super) struct Plant {
     pub style: Option<Style>,
     /// Part of the API.
     pub corner: Option<Corner>,
-    /// Every rule above the severity info that must fire for each of its requests.
+    /// Every rule that must fire for each of its requests; those of the severity info where the row is about them.
     pub rules: &'static [&'static str],
     /// Rules that must fire beside them where the token is of version 1.
     pub rules_of_v1: &'static [&'static str],
@@ -131,7 +141,12 @@ pub(super) const fn plant(name: &'static str, twist: Twist, rules: &'static [&'s
     Plant { name, twist, style: None, corner: None, rules, rules_of_v1: &[] }
 }
 
-const fn plant_at(style: Style, name: &'static str, twist: Twist, rules: &'static [&'static str]) -> Plant {
+pub(super) const fn plant_at(
+    style: Style,
+    name: &'static str,
+    twist: Twist,
+    rules: &'static [&'static str],
+) -> Plant {
     Plant { style: Some(style), ..plant(name, twist, rules) }
 }
 
@@ -150,7 +165,9 @@ const PLANTS: &[Plant] = &[
     plant("kid-unknown", Twist::UnknownKey, &["kid-unknown"]),
     plant("tenant-not-allowed", Twist::ForeignTenant, &["tenant-not-allowed"]),
     plant("graph-token", Twist::GraphAudience, &["graph-token", "wrong-aud"]),
+    plant("hdr-nonce", Twist::GraphNonce, &["graph-token", "hdr-nonce", "wrong-aud"]),
     plant("expired-use-2-h", Twist::Late(7200), &["expired-use"]),
+    plant("expired-in-skew", Twist::InSkew, &["expired-in-skew"]),
     plant("not-yet-valid", Twist::Early, &["iat-future", "not-yet-valid"]),
     plant("iss-tid-mismatch", Twist::OtherIssuer, &["iss-tid-mismatch"]),
     plant("alg-symmetric", Twist::Mac, &["alg-symmetric"]),
@@ -158,6 +175,12 @@ const PLANTS: &[Plant] = &[
     plant("exp-missing", Twist::NoExpiry, &["exp-missing"]),
     plant("hdr-jku", Twist::Jku, &["hdr-jku", "hdr-unknown"]),
     plant_at(Style::TenantHost, "cross-tenant-host", Twist::OtherDataTenant, &["cross-tenant-data"]),
+    plant_at(
+        Style::TenantHost,
+        "data-tenant-unresolved",
+        Twist::UnknownDataTenant,
+        &["data-tenant-unresolved"],
+    ),
     plant("alg-confusion", Twist::MacOfPublicKey, &["alg-confusion"]),
     plant("alg-unexpected", Twist::OtherAlgorithm, &["alg-unexpected"]),
     plant("kid-missing", Twist::NoKid, &["kid-missing"]),
@@ -170,6 +193,8 @@ const PLANTS: &[Plant] = &[
     plant("b64-noncanonical", Twist::Padded, &["b64-noncanonical"]),
     plant("b64-invalid", Twist::ForeignCharacter, &["b64-invalid"]),
     plant("token-opaque", Twist::Opaque, &["token-opaque"]),
+    plant("token-jwe", Twist::Encrypted, &["token-jwe"]),
+    plant("token-truncated", Twist::Cut, &["token-truncated"]),
     plant("key-before-publish", Twist::WrongKey(Signer::NotYetPublished), &["key-before-publish"]),
     plant("key-retired-at-iat", Twist::WrongKey(Signer::Retired), &["key-retired-at-iat"]),
     plant("key-issuer-mismatch", Twist::WrongKey(Signer::Personal), &["key-issuer-mismatch"]),

@@ -11,6 +11,8 @@ pub(super) struct Scene {
     pub clean: bool,
     /// Whether the API is one that authorises on a principal.
     pub principal: bool,
+    /// Whether it is about a night that follows: logged in a file of its own, and its rules need a baseline.
+    pub later: bool,
     /// Its tokens.
     pub actors: &'static [Actor],
     /// Their requests, in order of time.
@@ -28,6 +30,8 @@ pub(super) struct Actor {
     pub like: Option<usize>,
     /// The actor whose mail-like name it has too, from another tenant.
     pub mail_of: Option<usize>,
+    /// Whether it is of the tenant that nobody has seen before.
+    pub newcomer: bool,
     /// How many APIs further it was issued for.
     pub for_other: usize,
     /// How many alike there are.
@@ -64,6 +68,8 @@ pub(super) struct Act {
     pub same_ids: bool,
     /// Whether the signature is padded.
     pub padded: bool,
+    /// Another token in a second header, and every rule that must fire for that one.
+    pub beside: Option<(usize, &'static [&'static str])>,
     /// What the application authorises on; `None` for what it should.
     pub principal: Option<&'static str>,
     /// Every rule that must fire for each of the requests.
@@ -81,6 +87,9 @@ pub(super) enum Net {
     V4,
 }
 
+/// Number of the gateway whose clock runs behind; no other requests pass it.
+pub(super) const DRIFTING: u64 = 3;
+
 /// The pool of addresses that the policy names.
 pub(super) const EGRESS: &str = "2001:db8:ffff:e000::/52";
 
@@ -88,7 +97,8 @@ const APP: &str = "contoso-mobile/7.4.1 (Android 16)";
 const BROWSER: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0";
 const SCRIPT: &str = "curl/8.10.1";
 
-const ACTOR: Actor = Actor { edits: None, forged: false, like: None, mail_of: None, for_other: 0, times: 1 };
+const ACTOR: Actor =
+    Actor { edits: None, forged: false, like: None, mail_of: None, newcomer: false, for_other: 0, times: 1 };
 const FORGED: Actor = Actor { forged: true, ..ACTOR };
 
 const ACT: Act = Act {
@@ -105,6 +115,7 @@ const ACT: Act = Act {
     each_path: false,
     same_ids: false,
     padded: false,
+    beside: None,
     principal: None,
     rules: &[],
 };
@@ -192,6 +203,25 @@ pub(super) const SCENES: &[Scene] = &[
             Act { after_s: 90, padded: true, rules: &["b64-noncanonical", "sig-variant"], ..ACT },
         ],
     ),
+    bad(
+        "token-multiple",
+        &[ACTOR, Actor { like: Some(0), ..ACTOR }],
+        &[Act { times: 2, beside: Some((1, &["token-multiple"])), rules: &["token-multiple"], ..ACT }],
+    ),
+    // Entra dates tokens back by five minutes; the clock of the third gateway is further behind than that.
+    bad(
+        "clock-drift",
+        &[Actor { times: 6, ..ACTOR }],
+        &[Act { after_s: -350, times: 6, every_s: 5, each_actor: true, gateway: DRIFTING, ..ACT }],
+    ),
+    Scene {
+        later: true,
+        ..bad(
+            "tenant-first-seen",
+            &[Actor { newcomer: true, ..ACTOR }],
+            &[Act { times: 2, rules: &["tenant-first-seen"], ..ACT }],
+        )
+    },
     bad(
         "use-after-denied",
         &[FORGED],
@@ -354,9 +384,9 @@ pub(super) const SCENES: &[Scene] = &[
 ];
 
 const fn bad(name: &'static str, actors: &'static [Actor], acts: &'static [Act]) -> Scene {
-    Scene { name, clean: false, principal: false, actors, acts }
+    Scene { name, clean: false, principal: false, later: false, actors, acts }
 }
 
 const fn clean(name: &'static str, actors: &'static [Actor], acts: &'static [Act]) -> Scene {
-    Scene { name, clean: true, principal: false, actors, acts }
+    Scene { name, clean: true, principal: false, later: false, actors, acts }
 }

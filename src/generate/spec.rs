@@ -7,6 +7,7 @@ use super::flawed::Flaw;
 use super::keyring::{KeyRing, Signer};
 use super::plant::{Part, Plant, Twist};
 use super::world::{Api, DAY, STRETCH, Style, TRAFFIC_START, World};
+use std::borrow::Cow;
 
 /// Seconds by which Entra back-dates `iat` and `nbf` (rules.md section 8, item 6).
 const BACKDATED: i64 = 300;
@@ -132,7 +133,11 @@ impl<'w> Spec<'w> {
             corner,
             issued_for,
             tenant,
-            data_tenant: if twist == Some(Twist::OtherDataTenant) { neighbour() } else { tenant },
+            data_tenant: match twist {
+                Some(Twist::OtherDataTenant) => neighbour(),
+                Some(Twist::UnknownDataTenant) => World::STRANGER,
+                _ => tenant,
+            },
             issuer: if twist == Some(Twist::OtherIssuer) { neighbour() } else { tenant },
             v1,
             app,
@@ -145,9 +150,18 @@ impl<'w> Spec<'w> {
             used_ms: used(twist, issued, exp),
             oid: if twist == Some(Twist::AfterRevocation) { leaver() } else { oid },
             mail: format!("user{:05}@{}.contoso.example", dice.below(100_000), world.tenant(tenant).label),
-            client_ip: client_ip(&mut dice),
+            client_ip: own_ip(world, index, &mut dice),
             user_agent: dice.pick(&USER_AGENTS),
         })
+    }
+
+    /// Address of a use of the token, by its number among all lines.
+    pub(super) fn ip_of_use(&self, world: &World, number: u64) -> Cow<'_, str> {
+        let elsewhere = world.addresses.and_then(|addresses| {
+            let mut dice = Dice::new(world.seed, "elsewhere", number);
+            dice.chance(250).then(|| address(dice.below(addresses.into())))
+        });
+        elsewhere.map_or(Cow::Borrowed(&self.client_ip), Cow::Owned)
     }
 
     /// The misuse.
@@ -199,7 +213,7 @@ fn tenant_of(world: &World, api: &Api, twist: Option<Twist>, dice: &mut Dice) ->
             world.narrow_tenants() + dice.index(world.tenants.len() - world.narrow_tenants())
         }
         // The source of an application's own key serves one tenant.
-        Some(Twist::WrongKey(Signer::Flawed(Flaw::CustomKey))) => 0,
+        Some(Twist::WrongKey(Signer::Custom | Signer::Flawed(Flaw::CustomKey))) => 0,
         None if api.style == Style::Plain && !api.v1 && dice.chance(60) => World::GOVERNMENT,
         _ => dice.index(world.tenants_of(api)),
     }
@@ -211,7 +225,8 @@ fn is_v1(twist: Option<Twist>, issued_for: &Api) -> bool {
     match twist {
         Some(Twist::OtherIssuer | Twist::HeaderOfV1(_) | Twist::ClaimsOfV1(_)) => true,
         Some(
-            Twist::WrongKey(Signer::Personal)
+            Twist::WrongKey(Signer::Personal | Signer::Custom)
+            | Twist::GraphNonce
             | Twist::Header(_)
             | Twist::Claims(_)
             | Twist::ClaimsBy(..)
@@ -248,10 +263,11 @@ fn signer(ring: &KeyRing, twist: Option<Twist>, issued: i64, dice: &mut Dice) ->
 fn used(twist: Option<Twist>, issued: i64, exp: i64) -> (i64, i64) {
     let (from, until) = match twist {
         Some(Twist::Late(seconds)) => (exp + seconds, exp + seconds + 600),
-        // Twenty-five to fifteen minutes before `nbf`: further than any skew.
+        Some(Twist::InSkew) => (exp + 10, exp + 290),
         Some(Twist::LongAfter(_)) => (exp - 3 * 3600, exp - LAST_USE),
         // A quarter of an hour after the revocation it should be known everywhere.
         Some(Twist::AfterRevocation) => (revoked_after(issued) + 901, exp - LAST_USE),
+        // Twenty-five to fifteen minutes before `nbf`: further than any skew.
         Some(Twist::Early) => (issued - BACKDATED - 1500, issued - BACKDATED - 900),
         _ => (issued, exp - LAST_USE),
     };
@@ -261,6 +277,18 @@ fn used(twist: Option<Twist>, issued: i64, exp: i64) -> (i64, i64) {
 /// The instant at which a stretch of the traffic ends, and one of its users is revoked.
 fn revoked_after(issued: i64) -> i64 {
     TRAFFIC_START + ((issued - TRAFFIC_START).div_euclid(STRETCH) + 1) * STRETCH
+}
+
+/// The address of a token: one of the many of the plan, else of the few.
+fn own_ip(world: &World, index: u64, dice: &mut Dice) -> String {
+    let few = client_ip(dice);
+    let one = |addresses: u32| address(Dice::new(world.seed, "address", index).below(addresses.into()));
+    world.addresses.map_or(few, one)
+}
+
+/// An address in the /24 of a number, from 11.0.0.0/24 on.
+fn address(network: u64) -> String {
+    format!("{}.{}.{}.7", 11 + (network >> 16), (network >> 8) & 0xff, network & 0xff)
 }
 
 /// An address of the documentation ranges (RFC 5737, RFC 3849).

@@ -6,11 +6,11 @@ use super::dice::Dice;
 use super::flawed::Flaw;
 use super::keyring::{KeyRing, Signer, SigningKey};
 use super::plan::GenerateError;
-use super::world::World;
+use super::world::{DAY, TRAFFIC_START, World};
 use crate::entra::Cloud;
 use serde_json::{Value, json};
 
-/// What is planted, and the rule that must fire for it once a run, about a key id.
+/// What is planted, and the rule that must fire for it once a run, about a key id or the source.
 #[derive(Clone, Copy)]
 enum Wrong {
     /// One id, then another key under it.
@@ -23,18 +23,30 @@ enum Wrong {
     Twice,
     /// A secret.
     Secret,
+    /// A key that does not name its issuer, though the source is of version 2.
+    NoIssuer,
+    /// Two keys that go at the same time, and no new one before.
+    Gone,
 }
 
-const PLANTED: [(Wrong, &str); 5] = [
+const PLANTED: [(Wrong, &str); 7] = [
     (Wrong::Changed, "key-material-changed"),
     (Wrong::Thumbprint, "key-thumbprint-mismatch"),
     (Wrong::Certificate, "key-cert-mismatch"),
     (Wrong::Twice, "key-duplicate-kid"),
     (Wrong::Secret, "key-symmetric-published"),
+    (Wrong::NoIssuer, "key-issuer-absent"),
+    (Wrong::Gone, "keyset-shrunk"),
 ];
 
-/// The document that the source serves, in the first half of the captures or in the second.
-pub(super) fn document(world: &World, ring: &KeyRing, second_half: bool) -> Result<String, GenerateError> {
+/// Where the source stands, as the archive names it.
+pub(super) fn url(world: &World) -> String {
+    let host = Cloud::Global.v2_host().unwrap_or_default();
+    format!("https://{host}/{}/discovery/v2.0/keys", world.bystander)
+}
+
+/// The document that the source serves at an instant. Two keys go three days before another one comes.
+pub(super) fn document(world: &World, ring: &KeyRing, at: i64) -> Result<String, GenerateError> {
     let one = ring.key(Signer::Flawed(Flaw::CertificateToCome))?;
     let other = ring.key(Signer::Flawed(Flaw::CertificateEnded))?;
     let foreign = ring.key(Signer::Government)?;
@@ -42,7 +54,15 @@ pub(super) fn document(world: &World, ring: &KeyRing, second_half: bool) -> Resu
     for (wrong, rule) in planted(foreign) {
         let kid = kid(world, rule, foreign, wrong);
         match wrong {
-            Wrong::Changed => keys.push(listed(if second_half { other } else { one }, &kid, None)),
+            Wrong::Changed => {
+                keys.push(listed(if at > TRAFFIC_START { other } else { one }, &kid, None));
+            }
+            Wrong::NoIssuer => keys.push(jwk(one, &kid, None, Cloud::Global)),
+            Wrong::Gone if at > TRAFFIC_START - 3 * DAY => {}
+            Wrong::Gone => {
+                keys.push(listed(one, &kid, None));
+                keys.push(listed(one, &format!("{kid}2"), None));
+            }
             Wrong::Thumbprint => keys.push(listed(one, &kid, Some(one))),
             Wrong::Certificate => keys.push(listed(one, &kid, Some(foreign))),
             Wrong::Twice => keys.extend([one, other].map(|key| listed(key, &kid, None))),
@@ -64,7 +84,10 @@ pub(super) fn expected(world: &World, ring: &KeyRing) -> Result<String, Generate
             "token_sha256": null,
             "api": null,
             "outcome": null,
-            "subject": format!("kid:{}", kid(world, rule, foreign, wrong)),
+            "subject": match wrong {
+                Wrong::Gone => format!("source:{}", url(world)),
+                _ => format!("kid:{}", kid(world, rule, foreign, wrong)),
+            },
             "count": 0,
             "planted": rule,
         });

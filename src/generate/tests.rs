@@ -47,9 +47,16 @@ fn requests(folder: &Path) -> Vec<Value> {
     lines
 }
 
+/// The tokens of a request; a header that was sent twice is logged as a list.
+fn tokens_of(line: &Value) -> impl Iterator<Item = &str> {
+    let all = line["headers"]["authorization"].as_str().unwrap_or_default();
+    let others = all.split(", ").skip(1).filter_map(|other| other.strip_prefix("Bearer "));
+    token_of(line).into_iter().chain(others)
+}
+
 fn token_of(line: &Value) -> Option<&str> {
     let headers = &line["headers"];
-    let header = || headers["authorization"].as_str()?.strip_prefix("Bearer ");
+    let header = || headers["authorization"].as_str()?.strip_prefix("Bearer ")?.split(", ").next();
     header().or_else(|| [&line["url"], &headers["referer"], &line["body"]].into_iter().find_map(parameter))
 }
 
@@ -159,7 +166,7 @@ fn every_kind_of_misuse_is_planted_and_counted() {
     assert_eq!(summary.lines, 2400);
     let mut uses: BTreeMap<String, i64> = BTreeMap::new();
     for line in &requests {
-        if let Some(token) = token_of(line) {
+        for token in tokens_of(line) {
             *uses.entry(fingerprint(token)).or_default() += 1;
         }
     }
@@ -183,14 +190,23 @@ fn every_kind_of_misuse_is_planted_and_counted() {
         }
         kinds.insert(kind);
     }
-    let scenes = SCENES.iter().filter(|scene| !scene.clean).map(|scene| scene.name);
+    // What is about gateways or a night that follows is not in this table, or without a token.
+    let quiet = |scene: &&scenes::Scene| scene.clean || scene.later || scene.name == "clock-drift";
+    let scenes = SCENES.iter().filter(|scene| !quiet(scene)).map(|scene| scene.name);
     let all: BTreeSet<String> =
         plant::all().map(|plant| plant.name).chain(scenes).map(str::to_owned).collect();
     assert_eq!(kinds, all);
-    let of_keys =
-        ["cert-mismatch", "duplicate-kid", "material-changed", "symmetric-published", "thumbprint-mismatch"];
-    let mut rules = of_keys.map(|name| format!("key-{name}")).to_vec();
-    rules.push("token-absent".to_owned());
+    let rules = [
+        "clock-drift",
+        "key-cert-mismatch",
+        "key-duplicate-kid",
+        "key-issuer-absent",
+        "key-material-changed",
+        "key-symmetric-published",
+        "key-thumbprint-mismatch",
+        "keyset-shrunk",
+        "token-absent",
+    ];
     assert_eq!(without.into_iter().collect::<Vec<_>>(), rules);
     assert_eq!(planted.len() + played.len(), usize::try_from(summary.planted).unwrap());
     for line in &requests {
@@ -212,7 +228,8 @@ fn good_tokens_verify_and_are_used_in_their_time() {
     let mut good = 0;
     for line in requests(&corpus) {
         let Some(token) = token_of(&line) else { continue };
-        if planted.contains(&fingerprint(token)) {
+        let has_drifted = line["gateway"] == "edge-03";
+        if has_drifted || planted.contains(&fingerprint(token)) {
             continue;
         }
         let parts: Vec<&str> = token.split('.').collect();
@@ -262,8 +279,8 @@ fn every_format_has_one_line_a_request() {
         let logs = content(&corpus.join("logs"));
         let lines: usize = logs.values().map(|log| memchr::memchr_iter(b'\n', log).count()).sum();
         assert_eq!(lines, 2400, "{}", format.name());
-        // Four parts, and the scenes of two gateways.
-        assert_eq!((summary.files, logs.len()), (6, 6));
+        // Four parts, the scenes of three gateways, and those of the night that follows.
+        assert_eq!((summary.files, logs.len()), (8, 8));
         assert_eq!(corpus.join("formats.toml").exists(), format != LogFormat::EnvoyJson);
         assert_eq!(LogFormat::parse(format.name()), Some(format));
     }

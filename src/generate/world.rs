@@ -146,12 +146,16 @@ pub(super) struct World {
     pub alg: Signing,
     /// Length of the traffic in seconds.
     pub seconds: i64,
+    /// Networks that the tokens come from, if they are many.
+    pub addresses: Option<u32>,
     /// Tenants that the policy allows.
     pub tenants: Vec<Tenant>,
     /// A tenant that it does not.
     pub stranger: Tenant,
     /// A tenant of the cloud of the US government; the policy allows it.
     pub government: Tenant,
+    /// A tenant that the policy allows already, and that comes in a night that follows.
+    pub newcomer: Tenant,
     /// Id of a tenant that no token is of.
     pub bystander: String,
     /// Group of those who may work in [`super::corner::Corner::Clerks`].
@@ -183,9 +187,11 @@ impl World {
             format: plan.format,
             alg: plan.alg,
             seconds: plan.seconds(),
+            addresses: plan.addresses,
             tenants: (0..plan.tenants).map(|index| tenant(index, format!("tenant-{index:03}"))).collect(),
             stranger: tenant(u32::MAX, "stranger".to_owned()),
             government: tenant(u32::MAX - 1, "government".to_owned()),
+            newcomer: tenant(u32::MAX - 2, "newcomer".to_owned()),
             bystander: others.guid(),
             custom_app: apis.first().map(|api| api.app_id.clone()).unwrap_or_default(),
             unexpected_app: others.guid(),
@@ -206,10 +212,11 @@ impl World {
         if api.style == Style::Narrow { self.narrow_tenants() } else { self.tenants.len() }
     }
 
-    /// A tenant by number, or one of the two that have a name instead.
+    /// A tenant by number, or one of those that have a name instead.
     pub(super) fn tenant(&self, index: usize) -> &Tenant {
         match index {
             Self::GOVERNMENT => &self.government,
+            Self::NEWCOMER => &self.newcomer,
             _ => self.tenants.get(index).unwrap_or(&self.stranger),
         }
     }
@@ -224,4 +231,7 @@ impl World {
 
     /// Number of the tenant in the cloud of the US government.
     pub(super) const GOVERNMENT: usize = usize::MAX - 1;
+
+    /// Number of the tenant that comes later.
+    pub(super) const NEWCOMER: usize = usize::MAX - 2;
 }

@@ -137,7 +137,7 @@ impl RunState for Learning {
     fn observe(&mut self, facts: &Facts<'_>) {
         let place = place_of(facts.api.map(|api| api.name.as_str()), facts.record.host, facts.record.path);
         let accepted = facts.outcome == Outcome::Accepted;
-        let claims = facts.token.claims().filter(|_| facts.verdict.is_valid());
+        let claims = facts.token.claims().filter(|_| facts.is_vouched());
         let Some(group) = self.group(place, accepted, accepted && claims.is_some()) else { return };
         let Some(claims) = claims else {
             group.unverified += u64::from(accepted);

@@ -27,6 +27,11 @@ pub struct Listed {
 }
 
 impl Listed {
+    /// True for what lies in a directory and is no file.
+    fn is_passed_over(&self) -> bool {
+        matches!(self.place, Place::Nowhere { status: Status::PassedOver, .. })
+    }
+
     /// The source as it is written: file names may hold tokens.
     pub fn written(&self) -> String {
         redact::cell(&self.source, &[]).into_owned()
@@ -52,7 +57,7 @@ pub enum Place {
     Stdin,
     /// Nowhere: it was named, and there is nothing to read.
     Nowhere {
-        /// Missing or unreadable.
+        /// Missing, unreadable or passed over.
         status: Status,
         /// Why.
         error: String,
@@ -62,7 +67,7 @@ pub enum Place {
 /// Lists every input that the arguments name, byte-sorted by source.
 ///
 /// A directory is walked with everything in it: hidden files, symbolic links, no ignore files; of its entries only regular files
-/// are inputs. A glob is expanded as a shell would, and a directory that it matches is walked. A file that is reached
+/// are read, and pipes, sockets and devices are listed as passed over. A glob is expanded as a shell would, and a directory that it matches is walked. A file that is reached
 /// twice (by its device and number, so through links too) is listed once, under its byte-least source. What cannot be
 /// found or entered is listed with its status, so that it is named and the rest is audited.
 ///
@@ -85,7 +90,7 @@ pub fn list<S: AsRef<OsStr>>(arguments: &[S]) -> Result<Vec<Listed>, InputsError
         }
         let before = listed.len();
         expand(Path::new(argument), &text, &mut listed);
-        if listed.len() == before {
+        if listed.iter().skip(before).all(Listed::is_passed_over) {
             listed.push(nowhere(&text, Status::Missing, "there is no file in it".to_owned()));
         }
     }
@@ -136,8 +141,13 @@ fn walk(root: &Path, source: &str, listed: &mut Vec<Listed>) {
                     let place = Place::File { path: entry.path().to_owned(), bytes: metadata.len() };
                     listed.push(Listed { source: source_of(entry.path()), place });
                 }
+                Ok(metadata) if metadata.is_dir() => {}
                 // Sockets and pipes of running services lie in log directories; they hold no logs to read.
-                Ok(_) => {}
+                Ok(_) => {
+                    let why = "it is a pipe, a socket or a device; name it as an input to have it read";
+                    let source = source_of(entry.path());
+                    listed.push(nowhere(&source, Status::PassedOver, why.to_owned()));
+                }
                 Err(error) => listed.push(unreachable_place(&source_of(entry.path()), &error)),
             },
             Err(error) => {
@@ -267,6 +277,7 @@ mod tests {
             let shown = |one: &Listed| {
                 let mark = match &one.place {
                     Place::Nowhere { status: Status::Missing, .. } => "!",
+                    Place::Nowhere { status: Status::PassedOver, .. } => "-",
                     Place::Nowhere { .. } => "?",
                     _ => "",
                 };
@@ -323,6 +334,20 @@ mod tests {
             ["!d/[x", "!d/dangling", "d/x.log", "!empty", "!none.log", "!none/*.gz"]
         );
         assert_eq!(tree.sources(&["d/x.log/y"]), ["?d/x.log/y"]);
+    }
+
+    #[test]
+    fn pipes_and_sockets_in_directories_are_named_and_not_read() {
+        let tree = Tree::new(&["d/a.log"]);
+        fs::create_dir(tree.path("only")).unwrap();
+        for place in ["d/service.sock", "only/service.sock"] {
+            drop(std::os::unix::net::UnixListener::bind(tree.path(place)).unwrap());
+        }
+        assert_eq!(tree.sources(&["d"]), ["d/a.log", "-d/service.sock"]);
+        // A directory without any file is missing, as ever.
+        assert_eq!(tree.sources(&["only"]), ["!only", "-only/service.sock"]);
+        // Asked for by name, it is an input like others.
+        assert_eq!(tree.sources(&["d/service.sock"]), ["d/service.sock"]);
     }
 
     #[test]

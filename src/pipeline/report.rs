@@ -24,6 +24,8 @@ pub enum Status {
     Interrupted,
     /// Only its head was looked at (dry run).
     Planned,
+    /// A pipe, a socket or a device in a directory: it was not asked for by name, and holds no log to read.
+    PassedOver,
 }
 
 impl Status {
@@ -38,6 +40,7 @@ impl Status {
             Self::Unsupported => "unsupported",
             Self::Interrupted => "interrupted",
             Self::Planned => "planned",
+            Self::PassedOver => "passed-over",
         }
     }
 }
@@ -177,12 +180,13 @@ impl Outcome {
 
     /// True if there was nothing to audit: every input is missing (exit 2).
     pub fn every_input_missing(&self) -> bool {
-        self.inputs.iter().all(|input| input.status == Status::Missing)
+        self.inputs.iter().all(|input| matches!(input.status, Status::Missing | Status::PassedOver))
     }
 
     /// Inputs without any token (`--require-tokens`).
     pub fn inputs_without_tokens(&self) -> impl Iterator<Item = &InputReport> {
-        self.inputs.iter().filter(|input| input.counts.present == 0)
+        let inputs = self.inputs.iter().filter(|input| input.status != Status::PassedOver);
+        inputs.filter(|input| input.counts.present == 0)
     }
 
     /// Uses of tokens whose signature no capture could decide (`--require-keys`).

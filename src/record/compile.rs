@@ -126,6 +126,8 @@ fn roles<'s>(spec: &'s Spec, time: &'s TimeTable) -> impl Iterator<Item = (Role,
         (Role::Principal, &spec.principal),
         (Role::DataTenant, &spec.data_tenant),
         (Role::Location, &spec.location),
+        (Role::GrpcStatus, &spec.grpc_status),
+        (Role::Upstream, &spec.upstream),
     ]
     .into_iter()
     .filter_map(|(role, paths)| Some((role, paths.as_ref()?)))

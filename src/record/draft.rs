@@ -31,10 +31,12 @@ pub(super) enum Role {
     Principal,
     DataTenant,
     Location,
+    GrpcStatus,
+    Upstream,
 }
 
 /// Number of [`Role`]s.
-const ROLES: usize = 17;
+const ROLES: usize = 19;
 
 /// For whom a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -34,6 +34,7 @@ pub(super) fn record<'a>(draft: &mut Draft<'a, '_>, zone_assumed: &mut bool) -> 
         time,
         duration: draft.role(Role::Duration).and_then(|value| duration(draft.shape, value)),
         status: draft.role(Role::Status).and_then(status),
+        grpc_status: draft.role(Role::GrpcStatus).and_then(grpc_status),
         method: draft.text(Role::Method).or(method),
         scheme: draft.text(Role::Scheme).or(url.scheme).or(path.scheme),
         host: draft.text(Role::Host).or(url.host).or(path.host),
@@ -46,6 +47,7 @@ pub(super) fn record<'a>(draft: &mut Draft<'a, '_>, zone_assumed: &mut bool) -> 
         principal: draft.text(Role::Principal),
         data_tenant: draft.text(Role::DataTenant),
         location: draft.text(Role::Location),
+        upstream: draft.text(Role::Upstream),
         gateway: None,
         presence: draft.presence,
         repaired: draft.repaired,
@@ -140,6 +142,50 @@ fn status(value: Scalar<'_>) -> Option<i32> {
         _ => return None,
     };
     (100..=999).contains(&code).then_some(code)
+}
+
+/// Codes of gRPC by their names, without what gateways write differently: `Unauthenticated`, `PERMISSION_DENIED`
+/// (<https://grpc.io/docs/guides/status-codes/>).
+const GRPC_CODES: [&str; 17] = [
+    "ok",
+    "cancelled",
+    "unknown",
+    "invalidargument",
+    "deadlineexceeded",
+    "notfound",
+    "alreadyexists",
+    "permissiondenied",
+    "resourceexhausted",
+    "failedprecondition",
+    "aborted",
+    "outofrange",
+    "unimplemented",
+    "internal",
+    "unavailable",
+    "dataloss",
+    "unauthenticated",
+];
+
+/// A code of gRPC as a number or a name.
+fn grpc_status(value: Scalar<'_>) -> Option<u8> {
+    let code = match value {
+        Scalar::Integer(code) => u8::try_from(code).ok()?,
+        Scalar::Text(text) => {
+            let text = text.trim_ascii();
+            let is_named = |name: &&str| {
+                let letters = text.bytes().filter(|byte| !matches!(byte, b'_' | b' ' | b'-'));
+                letters.map(|letter| letter.to_ascii_lowercase()).eq(name.bytes())
+            };
+            match text.parse() {
+                Ok(code) => code,
+                // Envoy writes one l where gRPC writes two.
+                Err(_) if text.eq_ignore_ascii_case("canceled") => 1,
+                Err(_) => (0..).zip(&GRPC_CODES).find(|(_, name)| is_named(name))?.0,
+            }
+        }
+        _ => return None,
+    };
+    (usize::from(code) < GRPC_CODES.len()).then_some(code)
 }
 
 /// A number, or a text with or without unit, in microseconds.

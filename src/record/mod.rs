@@ -88,7 +88,7 @@ pub enum Presence {
 }
 
 /// One request as a gateway logged it. Every text is UTF-8; `None` where the log has no value (`-`, empty, `null`).
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Record<'a> {
     /// Logged time.
     pub time: Option<LoggedTime>,
@@ -96,6 +96,8 @@ pub struct Record<'a> {
     pub duration: Option<i64>,
     /// HTTP status; `None` for codes that mean "no response".
     pub status: Option<i32>,
+    /// Status of a gRPC call, 0 to 16; `None` for what is no such call.
+    pub grpc_status: Option<u8>,
     /// HTTP method.
     pub method: Option<&'a str>,
     /// `http` or `https`.
@@ -120,6 +122,8 @@ pub struct Record<'a> {
     pub data_tenant: Option<&'a str>,
     /// Target of a redirect.
     pub location: Option<&'a str>,
+    /// Address that the gateway sent the request on to, as logged.
+    pub upstream: Option<&'a str>,
     /// Gateway named by the record itself (batch path).
     pub gateway: Option<&'a str>,
     /// Every token, each value once.
@@ -130,7 +134,34 @@ pub struct Record<'a> {
     pub repaired: bool,
 }
 
+impl TokenHit<'_> {
+    /// True if it stood in what the gateway itself sends on, as API Management logs it: a token that no client chose, unless
+    /// it is the client's, passed on.
+    pub fn is_of_gateway(&self) -> bool {
+        self.place.split('.').any(|part| part.eq_ignore_ascii_case("backendRequestHeaders"))
+    }
+}
+
+/// What an address names; none of it may be there.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Address<'a> {
+    /// `http` or `https`.
+    pub scheme: Option<&'a str>,
+    /// Host, with port.
+    pub host: Option<&'a str>,
+    /// Path.
+    pub path: Option<&'a str>,
+    /// Query, without `?`.
+    pub query: Option<&'a str>,
+}
+
 impl<'a> Record<'a> {
+    /// What the gateway sent the request on to.
+    pub fn upstream_parts(&self) -> Address<'a> {
+        let url = self.upstream.map(query::split_url).unwrap_or_default();
+        Address { scheme: url.scheme, host: url.host, path: url.path, query: url.query }
+    }
+
     /// The value of a role that an application may authorise on, by its name.
     pub fn role(&self, name: &str) -> Option<&'a str> {
         match name {

@@ -66,9 +66,10 @@ pub(super) struct Spec {
     pub(super) principal: Option<Paths>,
     pub(super) data_tenant: Option<Paths>,
     pub(super) location: Option<Paths>,
+    pub(super) grpc_status: Option<Paths>,
     /// Accepted because the notation has it; nothing reads it yet.
     pub(super) forwarded_for: Option<Paths>,
-    /// Likewise.
+    /// Where the gateway sent the request on to.
     pub(super) upstream: Option<Paths>,
     pub(super) skip_if: Option<OneOrMany<SkipSpec>>,
     pub(super) files: Option<OneOrMany<Spanned<String>>>,
@@ -296,6 +297,7 @@ impl Spec {
             principal: self.principal.or(base.principal),
             data_tenant: self.data_tenant.or(base.data_tenant),
             location: self.location.or(base.location),
+            grpc_status: self.grpc_status.or(base.grpc_status),
             forwarded_for: self.forwarded_for.or(base.forwarded_for),
             upstream: self.upstream.or(base.upstream),
             skip_if: self.skip_if.or(base.skip_if),

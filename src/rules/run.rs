@@ -113,6 +113,8 @@ pub struct RunUses {
     pub count: i64,
     /// First and last judged time.
     pub seen: Option<(UtcMicros, UtcMicros)>,
+    /// True if one of them has no time.
+    pub undated: bool,
     /// Source, line and offset of the first.
     pub first: (Option<String>, Option<i64>, Option<i64>),
     /// The /24 or /56 of its client, if it is known.

@@ -78,7 +78,7 @@ pub(super) fn describe(mut evidence: Evidence, entry: &WatchEntry, facts: &Facts
     evidence.actual = given.first().map(|(_, value)| (*value).clone());
     let names: Vec<&str> = given.iter().map(|(name, _)| *name).collect();
     let by_claims = names.iter().any(|name| !matches!(*name, "token_sha256" | "ip"));
-    if by_claims && facts.context.keys.is_some() && !facts.verdict.is_valid() {
+    if by_claims && facts.context.keys.is_some() && !facts.is_vouched() {
         evidence.confidence = Some(Confidence::Heuristic);
     }
     let evidence = evidence.fact("matched", names);

@@ -10,7 +10,9 @@ use crate::time::UtcMicros;
 use arrow::array::AsArray;
 use parquet::arrow::ProjectionMask;
 use parquet::errors::ParquetError;
+use serde_json::Value;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,6 +34,8 @@ struct Baseline {
     result_digest: String,
     completeness: String,
     problems: HashSet<String>,
+    filters: Value,
+    rules_run: BTreeSet<String>,
 }
 
 impl Baselines {
@@ -105,6 +109,11 @@ impl Baselines {
             result_digest: Text::from(&result.result_digest),
             completeness: Text::from(&result.completeness),
             problems: u64::try_from(result.problems.len()).unwrap_or(u64::MAX),
+            // Known once the run has ended.
+            other_filters: Vec::new(),
+            rules_not_run: Vec::new(),
+            filters: result.filters.clone(),
+            rules_run: result.rules_run.clone(),
         };
         self.results.iter().map(report).collect()
     }
@@ -142,8 +151,12 @@ impl Baseline {
             .text("/started_at")?
             .parse()
             .map_err(|error: jiff::Error| result.unreadable(error.to_string()))?;
+        let rules = result.manifest.pointer("/rules/run").and_then(Value::as_array);
+        let rules_run = rules.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
         Ok(Self {
             path: path.to_owned(),
+            filters: result.manifest.get("filters").cloned().unwrap_or_default(),
+            rules_run,
             started_at: UtcMicros(started.as_microsecond()),
             result_digest: result.text("/result_digest")?.to_owned(),
             completeness: result.text("/completeness/status")?.to_owned(),

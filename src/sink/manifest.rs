@@ -2,7 +2,7 @@
 //!
 //! Members, in this order: `schema_version`; `tool` (`name`, `version`, `commit`); `arguments` (secrets removed);
 //! `started_at`, `ended_at` (RFC 3339, UTC); `exit_code`; `completeness` (`status`: `complete` or `partial`; `sentence`); `result_digest` (see [`crate::sink::digest`]); `policy`, `keys`, `formats`, `watch` (files with their
-//! `sha256`); `baselines` (null without `--baseline`; oldest first: `path`, `started_at`, `result_digest`, `completeness`, `problems`); `filters`; `counts` (all inputs together); `inputs`; `gateways`; `rules` (`run`, `skipped`: rule to missing
+//! `sha256`); `baselines` (null without `--baseline`; oldest first: `path`, `started_at`, `result_digest`, `completeness`, `problems`, `other_filters`, `rules_not_run`); `filters`; `counts` (all inputs together); `inputs`; `gateways`; `rules` (`run`, `skipped`: rule to missing
 //! input, `not_evaluable`: rule to reason to records); `verdicts` (`uses`, `tokens`: verdict to number);
 //! `distinct_tokens`; `findings`, `problems` (rule to severity to number); `systemic` (`rule`, `api`, `tokens`, `of_tokens`,
 //! `identities`: rules that fire on a fifth of an API's tokens or more); `uncovered`; `uncovered_places` (`host`, `path`,
@@ -215,6 +215,9 @@ impl Manifest {
     /// The manifest of what a run was given, read and wrote. `exit_code` is set by [`Manifest::finish`].
     pub fn new(given: &Given, outcome: &Outcome, output: Written) -> Self {
         let totals = &outcome.concluded.totals;
+        let filters = FilterReport::from(&given.filters);
+        let compared = |baseline: BaselineReport| baseline.compared(&filters, &totals.rules_run);
+        let baselines = given.baselines.clone().map(|all| all.into_iter().map(compared).collect());
         let mut manifest = Self {
             schema_version: SCHEMA_VERSION,
             tool: Tool::this(),
@@ -228,8 +231,8 @@ impl Manifest {
             keys: given.keys.clone(),
             formats: given.formats.clone(),
             watch: given.watch.clone(),
-            baselines: given.baselines.clone(),
-            filters: FilterReport::from(&given.filters),
+            baselines,
+            filters,
             counts: Counts::from(&totals.counts),
             inputs: outcome.inputs.iter().map(Input::from).collect(),
             gateways: gateways(given, totals),

@@ -1,10 +1,14 @@
 //! Parts of `run.json`: what it is compared with, what is everywhere, what nothing covers, what is accepted.
 
 use crate::engine::{AcceptCount, AcceptTotals, Systemic, UncoveredPlace};
-use crate::sink::manifest::{Text, instant};
+use crate::rules;
+use crate::rules::kit::Need;
+use crate::sink::manifest::{FilterReport, Text, instant};
 use crate::time;
 use crate::time::UtcMicros;
 use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// An earlier result that problems were compared with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -20,6 +24,33 @@ pub struct BaselineReport {
     pub completeness: Text,
     /// Its problems.
     pub problems: u64,
+    /// Filters beside `since` and `until` that were others in its run.
+    pub other_filters: Vec<Text>,
+    /// Rules of this run that did not run in its run; not those that only a run with a baseline has.
+    pub rules_not_run: Vec<String>,
+    /// Filters of its run.
+    #[serde(skip)]
+    pub filters: Value,
+    /// Rules of its run.
+    #[serde(skip)]
+    pub rules_run: BTreeSet<String>,
+}
+
+impl BaselineReport {
+    /// Says in what its run differs from one with these filters and rules.
+    #[must_use]
+    pub fn compared(mut self, filters: &FilterReport, rules: &[&'static str]) -> Self {
+        let mine = serde_json::to_value(filters).unwrap_or_default();
+        let others = mine.as_object().into_iter().flatten().filter(|(name, value)| {
+            !matches!(name.as_str(), "since" | "until") && self.filters.get(name) != Some(value)
+        });
+        self.other_filters = others.map(|(name, _)| Text::from(name)).collect();
+        let of_baselines =
+            |id: &str| rules::find(id).is_some_and(|rule| rule.needs.contains(&Need::Baseline));
+        let missing = rules.iter().filter(|id| !self.rules_run.contains(**id) && !of_baselines(id));
+        self.rules_not_run = missing.map(|id| (*id).to_owned()).collect();
+        self
+    }
 }
 
 /// A rule that fires nearly everywhere at one API.

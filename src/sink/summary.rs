@@ -1,6 +1,7 @@
 //! The summary on standard error: first what makes the result worth less than it seems, then what was found.
 
 mod accepts;
+mod baselines;
 mod problems;
 
 use crate::findings::ProblemRow;
@@ -67,6 +68,7 @@ fn warnings(manifest: &Manifest) -> Vec<String> {
         warnings.push(manifest.completeness.sentence.as_str().to_owned());
     }
     warnings.extend(unverified(manifest));
+    warnings.extend(baselines::warnings(manifest));
     warnings.extend(searched(&manifest.inputs));
     warnings
 }
@@ -217,6 +219,16 @@ fn findings(manifest: &Manifest, view: View<'_>) -> String {
 
 fn not_looked_at(manifest: &Manifest) -> String {
     let mut lines = Vec::new();
+    let passed: Vec<&Input> = manifest.inputs.iter().filter(|input| input.status == "passed-over").collect();
+    if !passed.is_empty() {
+        let names: Vec<&str> = passed.iter().take(LISTED).map(|input| input.source.as_str()).collect();
+        let dots = if passed.len() > LISTED { ", …" } else { "" };
+        lines.push(format!(
+            "{} in directories not read, being pipes, sockets or devices: {}{dots}",
+            counted(count(passed.len()), "input"),
+            names.join(", ")
+        ));
+    }
     let mut missing: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (rule, input) in &manifest.rules.skipped {
         missing.entry(input).or_default().push(rule);

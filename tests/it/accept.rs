@@ -3,7 +3,7 @@
 
 use crate::corpus::{audit as audit_pieces, corpus, pieces, told};
 use crate::mint;
-use crate::result::{Audited, audit_in};
+use crate::result::{Audited, audit_in, tokentrail};
 use crate::run_rules::TOKEN_OFTEN;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -287,4 +287,118 @@ fn nobody_hides_behind_a_value_that_he_wrote_himself() {
     };
     assert_eq!(accepted(&valid), [true]);
     assert_eq!(accepted(&forged), [false]);
+}
+
+#[test]
+fn claims_under_a_stolen_key_are_no_reason() {
+    let stolen = "[keys]\ncompromised = [{ kid = \"testonlykeyA_00000000000000\", since = \"2026-10-14T12:00:00Z\" }]\n";
+    let at = |at| Sent { at, ..Sent::wrong() };
+    let sent = [at(Some("2026-10-14T10:30:00Z")), at(Some("2026-10-14T12:00:00Z")), at(None)];
+    let fail = ["--rule", "wrong-aud", "--fail-on", "low"];
+    let run = |keys: &str, sent: &[Sent<'_>]| {
+        audited(&format!("{stolen}{}", accept(keys)), "everyday", sent, &fail)
+    };
+    let by_claim = format!("client = \"{CLIENT}\"");
+    // Before the theft the key vouches for what the token says.
+    assert_eq!(run(&by_claim, &sent[..1]).exit, 0);
+    let later = run(&by_claim, &sent);
+    assert_eq!(later.exit, 1, "{}", later.stderr);
+    let accepts = &later.run()["accepts"][0];
+    assert_eq!((&accepts["accepted"], &accepts["unverified"]), (&json!(1), &json!(2)));
+    assert_eq!(run("api = \"orders\"", &sent).exit, 0);
+}
+
+#[test]
+fn uses_without_a_time_keep_a_finding_over_several_from_an_exception_that_ends() {
+    let token = |tag: u8, at| Sent {
+        claims: json!({"aud": "api://orders", "uti": "CopiedUti_000000000000", "tag": tag}),
+        at,
+        ..Sent::wrong()
+    };
+    let dated = || Some("2026-10-14T10:30:00Z");
+    let tables = |expires: &str| {
+        format!("[[accept]]\nrule = \"uti-conflict\"\nreason = \"known\"\nclient = \"{CLIENT}\"\n{expires}")
+    };
+    let sent = [token(1, dated()), token(1, None), token(2, dated())];
+    let rule = ["--rule", "uti-conflict"];
+    let run = |expires: &str| audited(&tables(expires), "everyday", &sent, &rule);
+    let accepted = |run: &Audited| {
+        let rows = rows(run, "findings", "uti-conflict").into_iter();
+        let mut rows: Vec<_> =
+            rows.map(|row| (row["count"].clone(), row.contains_key("accepted_by"))).collect();
+        rows.sort();
+        rows
+    };
+    let of =
+        |counts: [(&str, bool); 2]| counts.map(|(count, accepted)| (count.to_owned(), accepted)).to_vec();
+    let ending = run("expires = \"2026-12-31\"\n");
+    assert_eq!(accepted(&ending), of([("1", true), ("2", false)]), "{}", ending.stderr);
+    let accepts = &ending.run()["accepts"][0];
+    assert_eq!((&accepts["accepted"], &accepts["undated"]), (&json!(1), &json!(2)));
+    assert_eq!(accepted(&run("")), of([("1", true), ("2", true)]));
+    // Whoever holds a stolen key has no say in findings over several requests either.
+    let stolen = "[keys]\ncompromised = [{ kid = \"testonlykeyA_00000000000000\" }]\n";
+    let run = audited(&format!("{stolen}{}", tables("")), "everyday", &sent, &rule);
+    assert_eq!(accepted(&run), of([("1", false), ("2", false)]));
+}
+
+#[test]
+fn nothing_is_learned_under_a_stolen_key() {
+    let folder = tempfile::tempdir().unwrap();
+    mint::write_good_archive("everyday", &folder.path().join("keys"));
+    fs::write(folder.path().join("formats.toml"), FORMATS).unwrap();
+    let user = |user: u32| {
+        let claims = json!({"aud": "api://billing", "oid": format!("aaaaaaaa-0000-4000-8000-{user:012}")});
+        line(&Sent { claims, ..Sent::wrong() })
+    };
+    fs::write(folder.path().join("in.log"), (0..9).map(user).collect::<String>()).unwrap();
+    let learned = |keys: &str| {
+        fs::write(folder.path().join("policy.toml"), format!("version = 1\n{keys}")).unwrap();
+        let args =
+            ["policy", "init", "--formats", "formats.toml", "--input-format", "edge", "--keys", "keys"];
+        let output = tokentrail()
+            .current_dir(folder.path())
+            .args(args)
+            .args(["--merge", "policy.toml", "in.log"])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let is_live = |draft: &str| {
+        let live = draft.lines().map(str::trim).filter(|line| !line.starts_with('#'));
+        live.into_iter().any(|line| line.contains("api://billing"))
+    };
+    let [before, after] =
+        ["", "[keys]\ncompromised = [{ kid = \"testonlykeyA_00000000000000\" }]\n"].map(learned);
+    assert!(is_live(&before), "{before}");
+    assert!(!is_live(&after), "{after}");
+}
+
+/// What is said once a run has ended knows the network of its first request, whichever part saw it.
+#[test]
+fn a_forged_token_without_tls_is_a_problem_of_its_network() {
+    let folder = tempfile::tempdir().unwrap();
+    mint::write_good_archive("everyday", &folder.path().join("keys"));
+    let formats = format!("{FORMATS}scheme = \"scheme\"\nclient_ip = \"ip\"\n");
+    fs::write(folder.path().join("formats.toml"), formats).unwrap();
+    let sent = |token: u8, scheme: &str, minute: u8, ip: &str| {
+        let claims = json!({"aud": "api://orders", "tag": token});
+        let mut line: Value =
+            serde_json::from_str(&line(&Sent { claims, signed_by: "rsa-b", at: None })).unwrap();
+        line["ts"] = format!("2026-10-14T10:{minute}:00Z").into();
+        (line["scheme"], line["ip"]) = (scheme.into(), ip.into());
+        format!("{line}\n")
+    };
+    // The second file has the first request.
+    let later = sent(1, "http", 30, "198.51.100.7") + &sent(1, "https", 31, "198.51.100.7");
+    fs::write(folder.path().join("a.log"), later).unwrap();
+    let earlier = sent(1, "http", 20, "203.0.113.7") + &sent(2, "http", 20, "203.0.113.9");
+    fs::write(folder.path().join("b.log"), earlier).unwrap();
+    let args = ["--keys", "keys", "--formats", "formats.toml", "--input-format", "edge"];
+    let rule = ["--rule", "token-cleartext", "a.log", "b.log"];
+    let run = audit_in(folder.path(), args.iter().chain(&rule));
+    let problems = rows(&run, "problems", "token-cleartext");
+    let shown: Vec<_> = problems.iter().map(|row| (row["cause"].as_str(), row["count"].as_str())).collect();
+    assert_eq!(shown, [("net=203.0.113.0/24", "3")], "{}", run.stderr);
 }

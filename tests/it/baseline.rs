@@ -192,3 +192,39 @@ fn a_token_is_followed_over_midnight() {
     fs::write(nights.path().join("monday/state.parquet"), "nonsense").unwrap();
     ends(&audit("tuesday", 1_793_577_610, &[3], &["--baseline", "monday"]), 2, &["state.parquet"]);
 }
+
+/// A result that looked at less must not make what it missed look new without a word.
+#[test]
+fn a_baseline_that_looked_at_less_is_named() {
+    let nights = Nights::new();
+    ends(&nights.audit("nights/plain", &[1], &[]), 0, &[]);
+    ends(
+        &nights.audit("nights/filtered", &[1], &["--min-severity", "critical", "--ip", "203.0.1.1"]),
+        0,
+        &[],
+    );
+    ends(&nights.audit("partial", &[1], &["missing.log"]), 3, &[]);
+    let against = |baseline: &str, further: &[&str]| {
+        let output = nights.audit("out", &[1], &[&["--baseline", baseline], further].concat());
+        assert_eq!(output.status.code(), Some(0));
+        let all = nights.run("out")["baselines"].clone();
+        let [baseline] = all.as_array().unwrap().as_slice() else { panic!("{all}") };
+        let differs = (baseline["other_filters"].clone(), baseline["rules_not_run"].clone());
+        (differs, String::from_utf8(output.stderr).unwrap())
+    };
+    let loud = "DID NOT LOOK AT ALL";
+    let (differs, said) = against("nights/plain", &[]);
+    assert_eq!(differs, (json!([]), json!([])));
+    assert!(!said.contains(loud), "{said}");
+    // Another window is what nights are.
+    let (_, said) = against("nights/plain", &["--since", "2026-11-01T00:00:00Z"]);
+    assert!(!said.contains(loud), "{said}");
+    let (differs, said) = against("nights/filtered", &[]);
+    assert_eq!(differs, (json!(["ip", "min_severity"]), json!([])));
+    assert!(said.contains(&format!("nights/filtered {loud}")) && said.contains("ip, min_severity"), "{said}");
+    let (differs, said) = against("nights/plain", &["--rule", "hdr-typ"]);
+    assert_eq!(differs, (json!([]), json!(["hdr-typ"])));
+    assert!(said.contains("1 rule did not run there (hdr-typ)"), "{said}");
+    let (_, said) = against("partial", &[]);
+    assert!(said.contains(&format!("partial {loud}")) && said.contains("it is partial"), "{said}");
+}

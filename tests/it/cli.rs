@@ -136,6 +136,12 @@ fn two_is_for_arguments_that_cannot_be_used() {
         assert!(!folder.path("tokentrail-out").exists(), "{args:?} wrote something");
     }
     ends(&folder.run(&["audit", "--formats", "bad.toml", "good.log"]), 2, &["bad.toml:2"]);
+    // What the system says is said once.
+    for args in [&["--policy", "none.toml"], &["--formats", "none.toml"]] {
+        let output = folder.run(&[&["audit"], &args[..], &["good.log"]].concat());
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(text.matches("No such file").count(), 1, "{text}");
+    }
 }
 
 #[test]

@@ -50,6 +50,11 @@ pub fn corpus(format: LogFormat) -> &'static Corpus {
 }
 
 impl Corpus {
+    /// A corpus in a folder.
+    pub fn at(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
     /// A file or folder of the corpus.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)

@@ -102,9 +102,9 @@ fn partials_of_another_version_or_engine_are_refused() {
     let engine = corpus.engine(&[&TOKEN_OFTEN]);
     let saved = engine.save(&engine.partial()).unwrap();
     assert!(corpus.engine(&[]).restore(&saved).err().unwrap().to_string().contains("other rules"));
-    let newer = String::from_utf8(saved).unwrap().replacen("\"version\":3", "\"version\":4", 1);
+    let newer = String::from_utf8(saved).unwrap().replacen("\"version\":4", "\"version\":5", 1);
     let error = engine.restore(newer.as_bytes()).err().unwrap().to_string();
-    assert!(error.contains("form 4"), "{error}");
+    assert!(error.contains("form 5"), "{error}");
     assert!(engine.restore(b"nonsense").is_err());
 }
 

@@ -47,6 +47,7 @@ fn shown(result: &Result<(Unit, Record<'_>), Reject>) -> Value {
     put("time_is", record.time.map(|time| json!(if time.is == TimeIs::Start { "start" } else { "end" })));
     put("duration_us", record.duration.map(|micros| json!(micros)));
     put("status", record.status.map(|status| json!(status)));
+    put("grpc_status", record.grpc_status.map(|code| json!(code)));
     for (name, text) in [
         ("method", record.method),
         ("scheme", record.scheme),

@@ -33,6 +33,7 @@ mod keys_import;
 mod keys_pack;
 mod keys_show;
 mod mint;
+mod onward;
 mod pipeline;
 mod policy;
 mod policy_init;

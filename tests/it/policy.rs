@@ -327,6 +327,20 @@ hosts = ["nobody.contoso.example"]
     // Several results add up.
     let twice: Value = serde_json::from_slice(&coverage(&[out, out, "--format", "json"]).stdout).unwrap();
     assert_eq!(twice["uncovered"].as_u64(), Some(2 * uncovered));
+    // An entry that only the second night's policy has is not hidden by the first; one that a night matched is not listed.
+    let later = format!(
+        "{known}[[api]]\nname = \"later\"\nhosts = [\"later.example\"]\n[[api]]\nname = \"invoices\"\nhosts = [\"invoices.contoso.example\"]\n"
+    );
+    let renamed = later.replace("invoices.contoso", "nowhere.contoso");
+    let nights = [later, renamed].map(|text| {
+        fs::write(policy, text).unwrap();
+        audit_in(&corpus.path(""), args)
+    });
+    let nights: Vec<String> =
+        nights.iter().map(|night| night.path("").to_str().unwrap().to_owned()).collect();
+    let several = coverage(&[out, &nights[0], &nights[1], "--format", "json"]);
+    let several: Value = serde_json::from_slice(&several.stdout).unwrap();
+    assert_eq!(several["unmatched_apis"], json!(["later", "nobody"]));
     assert_eq!(coverage(&[policy]).status.code(), Some(2));
     let bare = audit_in(&corpus.path(""), ["--formats", "formats.toml", "--rule", "alg-none", "logs"]);
     let refused = coverage(&[bare.path("").to_str().unwrap()]);

@@ -243,7 +243,7 @@ pub(crate) fn with_facts<T>(
     let signature = verifier.verify_batch(&[item]).pop().unwrap();
     let time = JudgedTime::of(&record);
     let verdict = verifier.verdict_at(&signature, time.map(|time| time.at));
-    let outcome = Outcome::of(record.status, record.location);
+    let outcome = Outcome::of(&record);
     let foreign_key = Facts::seeks_foreign_key(outcome, verdict).then(|| verifier.elsewhere(&value, &parsed));
     let token = TokenFacts { token: parsed, signature };
     let request =

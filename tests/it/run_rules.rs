@@ -119,6 +119,7 @@ impl RunState for TokenOftenState {
                 outcome: Outcome::Accepted,
                 count: uses.count,
                 seen: uses.first.0.zip(uses.last),
+                undated: false,
                 first: (uses.first.1, uses.first.2, uses.first.3),
                 net: None,
             }),

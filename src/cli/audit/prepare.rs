@@ -171,7 +171,9 @@ fn rules(args: &AuditArgs) -> Result<Vec<&'static Rule>, Failure> {
 /// Every input that the arguments name, of which at least one is there.
 pub(in crate::cli) fn inputs(arguments: &[String]) -> Result<Vec<Listed>, Failure> {
     let inputs = pipeline::list(arguments).map_err(Failure::usage)?;
-    let missing = |listed: &Listed| matches!(listed.place, Place::Nowhere { status: Status::Missing, .. });
+    let missing = |listed: &Listed| {
+        matches!(listed.place, Place::Nowhere { status: Status::Missing | Status::PassedOver, .. })
+    };
     if !inputs.iter().all(missing) {
         return Ok(inputs);
     }

@@ -34,8 +34,10 @@ struct Coverage {
     hours: BTreeMap<(Option<UtcMicros>, Option<String>), Records>,
     /// By host and leading path, where uncovered.
     places: BTreeMap<Spot, u64>,
-    /// Entries that no record of any of them matched.
-    unmatched: Option<BTreeSet<String>>,
+    /// Entries that no record of some result matched.
+    unmatched: BTreeSet<String>,
+    /// Entries that records matched. A policy may have entries that an earlier night's did not.
+    matched: BTreeSet<String>,
     /// Records that only the byte-least name of an entry decided, by entry.
     ambiguous: BTreeMap<String, u64>,
 }
@@ -71,12 +73,7 @@ impl Coverage {
             *self.ambiguous.entry(api.clone()).or_default() += records.as_u64().unwrap_or_default();
         }
         let unmatched = manifest["unmatched_apis"].as_array().into_iter().flatten();
-        let unmatched: BTreeSet<String> =
-            unmatched.filter_map(|api| api.as_str()).map(str::to_owned).collect();
-        self.unmatched = Some(match self.unmatched.take() {
-            Some(known) => known.intersection(&unmatched).cloned().collect(),
-            None => unmatched,
-        });
+        self.unmatched.extend(unmatched.filter_map(|api| api.as_str()).map(str::to_owned));
         let broken = |error| Failure::usage(result.broken(Table::Coverage, error));
         let reader = result.table(Table::Coverage).map_err(Failure::usage)?.build().map_err(broken)?;
         for batch in reader {
@@ -89,6 +86,8 @@ impl Coverage {
         let column = |name: &str| batch.column_by_name(name);
         let hours = column("hour").and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
         let gateways = column("gateway").and_then(|column| column.as_string_opt::<i32>());
+        let apis = column("api").and_then(|column| column.as_string_opt::<i32>());
+        self.matched.extend(apis.into_iter().flatten().flatten().map(str::to_owned));
         let number = |name: &str, row: usize| {
             let column = column(name).and_then(|column| column.as_primitive_opt::<Int64Type>());
             column.map_or(0, |column| column.value(row))
@@ -101,6 +100,11 @@ impl Coverage {
             self.hours.entry((hour, gateway)).or_default().add(records);
             self.total.add(records);
         }
+    }
+
+    /// Entries that no record of any result matched.
+    fn unmatched(&self) -> impl Iterator<Item = &str> {
+        self.unmatched.difference(&self.matched).map(String::as_str)
     }
 
     /// The places, those with most records first.
@@ -126,7 +130,7 @@ impl Coverage {
             "uncovered": self.total.uncovered,
             "places": places.collect::<Vec<_>>(),
             "hours": hours.collect::<Vec<_>>(),
-            "unmatched_apis": self.unmatched,
+            "unmatched_apis": self.unmatched().collect::<Vec<_>>(),
             "ambiguous": self.ambiguous,
         })
     }
@@ -141,7 +145,7 @@ impl Coverage {
         if uncovered > 0 {
             let _ = write!(out, "\n{}", self.gateways_table());
         }
-        let unmatched: Vec<&str> = self.unmatched.iter().flatten().map(String::as_str).collect();
+        let unmatched: Vec<&str> = self.unmatched().collect();
         if !unmatched.is_empty() {
             let _ = writeln!(out, "\nEntries that nothing matched: {}", visible(&unmatched.join(", ")));
         }

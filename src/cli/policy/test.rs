@@ -119,7 +119,7 @@ fn find(policy: &Policy, trial: &Trial) -> Result<(Found, Verdict), Failure> {
         position: Position { source: Some("test"), line: Some(1), offset: Some(0) },
         hit,
         time: JudgedTime::of(&record),
-        outcome: Answered::of(record.status, record.location),
+        outcome: Answered::of(&record),
         gateway: record.gateway,
         api,
         validation,

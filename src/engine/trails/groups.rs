@@ -164,7 +164,7 @@ impl TrailStore<'_> {
         let summary = known.tokens.get(token)?;
         let text = |name: Option<Name>| known.names.optional(name);
         let texts = &summary.texts;
-        let believed = self.believes(summary.verdict);
+        let believed = self.believes(number);
         let tenant = text(texts.tid);
         match kind {
             By::Session if believed => Some(text(texts.sid).map_or(Key::Missing, |sid| Key::Id(tenant, sid))),

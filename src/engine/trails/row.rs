@@ -16,6 +16,8 @@ pub(super) struct Row {
     route: u32,
     /// True for requests that were denied with 403, whose routes matter each.
     probes: bool,
+    /// True if one of its requests has no time.
+    pub(super) undated: bool,
     pub(super) count: i64,
     pub(super) first: At,
     /// Time of the last use; `i64::MIN` if none has a time.
@@ -56,6 +58,7 @@ impl Row {
             // Without a time a route tells nothing.
             route: time.map_or(0, |_| route),
             probes,
+            undated: time.is_none(),
             count: 1,
             first: at,
             last: time.unwrap_or(i64::MIN),
@@ -74,12 +77,14 @@ impl Row {
     ) -> Self {
         let last = spans.last().map_or(i64::MIN, |span| span.1);
         let more = Some(Box::new(More { spans, ids, routes }));
-        Self { context, id: 0, route: 0, probes, count, first, last, more }
+        // Whether all had a time matters for what is reported, and these are not reported again.
+        Self { context, id: 0, route: 0, probes, undated: false, count, first, last, more }
     }
 
     /// Adds uses in the same context.
     pub(super) fn merge(&mut self, other: &Self, names: &Names) {
         self.count += other.count;
+        self.undated |= other.undated;
         let alike = self.more.is_none() && other.more.is_none();
         if !(alike && (self.id, self.route) == (other.id, other.route) && self.is_near(other)) {
             self.merge_lists(other);

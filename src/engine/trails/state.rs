@@ -58,20 +58,20 @@ pub(in crate::engine) fn state_table(
     last: Option<UtcMicros>,
     verified: bool,
 ) -> Box<dyn LargeTable> {
-    let believes = |verdict: Verdict| verdict.is_valid() || (!verified && verdict == Verdict::NotCovered);
     let mut tenants = earlier.map(|earlier| earlier.tenants.clone()).unwrap_or_default();
-    let let_in = held.tokens.summaries().filter(|token| token.accepted > 0 && believes(token.verdict));
+    let let_in = held.tokens.summaries().filter(|token| token.accepted > 0 && token.is_believed(verified));
     let seen: BTreeSet<Option<Name>> = let_in.map(|token| token.texts.tid).collect();
     tenants.extend(seen.into_iter().filter_map(|tid| held.names.optional(tid)).map(str::to_owned));
     let mut rows: Vec<(Fingerprint, Kept)> = Vec::new();
     let past = earlier.map(|earlier| earlier.known());
     let nights = [Some(known(held)), past].into_iter().flatten();
-    let vouched = nights.flat_map(|known| known.tokens.summaries()).filter(|token| believes(token.verdict));
+    let vouched =
+        nights.flat_map(|known| known.tokens.summaries()).filter(|token| token.is_believed(verified));
     // One record with a date far off must not make all others look old.
     let end = vouched.filter_map(last_while_alive).max().or(last);
     for known in [Some(known(held)), past].into_iter().flatten() {
         for (token, number) in known.tokens.summaries().zip(0..) {
-            if !end.is_some_and(|end| matters(token, end, believes(token.verdict))) {
+            if !end.is_some_and(|end| matters(token, end, token.is_believed(verified))) {
                 continue;
             }
             let number = TokenNumber(number);
@@ -225,7 +225,9 @@ fn push(
         numbers: [
             token.iat.seconds(),
             token.exp.seconds(),
-            Some(context.marks.bits().into()),
+            Some(
+                if token.doubted { context.marks.with(Marks::DOUBTED) } else { context.marks }.bits().into(),
+            ),
             Some(context.spelling.into()),
             Some(row.count),
             row.first.line(),
@@ -285,6 +287,7 @@ impl Earlier {
         })?;
         let prefix =
             prefix.as_ref().map(|prefix| Prefix::parse(prefix).ok_or(StateError { column: "prefix" }));
+        let marks = Marks::from_bits(marks.and_then(|bits| u16::try_from(bits).ok()).unwrap_or_default());
         let origin = prefix.transpose()?.map(|prefix| Origin { network: name(network), prefix });
         let context = Context {
             gateway: name(gateway),
@@ -294,7 +297,7 @@ impl Earlier {
             principal: name(principal),
             origin,
             spelling: spelling.and_then(|number| u32::try_from(number).ok()).unwrap_or_default(),
-            marks: Marks::from_bits(marks.and_then(|bits| u16::try_from(bits).ok()).unwrap_or_default()),
+            marks: marks.without(Marks::DOUBTED),
             outcome,
         };
         let [first, _] = times.map(|time| time.map(UtcMicros));
@@ -309,6 +312,7 @@ impl Earlier {
             self.tokens.push(TokenSummary::restored(token, texts, derived, [iat, exp], verdict))
         });
         if let Some(summary) = self.tokens.get_mut(number) {
+            summary.doubted |= marks.any(Marks::DOUBTED);
             summary.seen.add(first.time());
             spans.last().into_iter().for_each(|span| summary.seen.add(Some(UtcMicros(span.1))));
         }

@@ -76,9 +76,11 @@ impl<'e> TrailStore<'e> {
         present.into_iter().chain(past)
     }
 
-    /// True if the claims of a token may count against others.
-    pub(super) fn believes(&self, verdict: Verdict) -> bool {
-        verdict.is_valid() || (!self.verified && verdict == Verdict::NotCovered)
+    /// True if the claims of a token may count against others: by what is known of it first, and doubted by none.
+    pub(super) fn believes(&self, number: u32) -> bool {
+        let mut known = self.known(number).filter_map(|(known, token)| known.tokens.get(token));
+        known.next().is_some_and(|token| token.is_believed(self.verified))
+            && !known.any(|token| token.doubted)
     }
 }
 
@@ -102,14 +104,14 @@ impl<'e> TrailStore<'e> {
 
     fn without_steps(&self, number: u32) -> Trail<'_> {
         let mut trail = blank();
-        for (at, (known, number)) in self.known(number).enumerate() {
-            let Some(summary) = known.tokens.get(number) else { continue };
+        for (at, (known, token)) in self.known(number).enumerate() {
+            let Some(summary) = known.tokens.get(token) else { continue };
             // Of this run, if it knows the token.
             if at == 0 {
                 describe(&mut trail, summary, known.names);
-                trail.believed = self.believes(summary.verdict);
+                trail.believed = self.believes(number);
             }
-            trail.signed = trail.signed.or(known.trails.signed(number));
+            trail.signed = trail.signed.or(known.trails.signed(token));
         }
         trail
     }
@@ -227,6 +229,7 @@ impl<'e> Known<'e> {
             marks: context.marks,
             spelling: context.spelling,
             count: row.count,
+            undated: row.undated,
             first: First {
                 time: at.time().map_or(i64::MAX, |time| time.0),
                 source: text(at.source),

@@ -5,10 +5,12 @@ use crate::policy::Behaviour;
 use crate::redact::Fingerprint;
 use crate::rules::kit::{Category, Evidence, Reason, Severity, rule};
 use crate::rules::run::{Conclusion, RestoreError, RunFinding, RunRule, RunState, RunUses};
+use crate::rules::trails::Prefix;
 use crate::time::UtcMicros;
 use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 rule! {
     /// A token was sent without TLS.
@@ -29,7 +31,7 @@ rule! {
 /// Fewer requests cannot show that the others are less than a twentieth.
 const REQUESTS_MIN: u64 = 20;
 /// Version of the saved state.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 struct TokenCleartext;
 
@@ -53,15 +55,16 @@ struct Source {
     in_clear: Findings,
 }
 
-type Findings = BTreeMap<Key, Uses>;
+/// By token. A token is used at few places, which are looked through without making texts for it.
+type Findings = BTreeMap<[u8; 32], Vec<Finding>>;
 
-/// What makes a finding one row: token, gateway, API and outcome.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Key {
-    token: [u8; 32],
+/// A row of a token.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Finding {
     gateway: Option<String>,
     api: Option<String>,
     outcome: Outcome,
+    uses: Uses,
 }
 
 /// The requests of a finding.
@@ -70,14 +73,18 @@ struct Uses {
     count: u64,
     /// First and last time, in microseconds.
     seen: Option<(i64, i64)>,
+    /// True if one of them has no time.
+    undated: bool,
     first: First,
+    /// Network of the first.
+    net: Option<String>,
 }
 
 /// Time (none last), source, line and offset of a request.
 type First = (bool, i64, String, Option<i64>, Option<i64>);
 
 /// Name, uses and findings of a source.
-type SavedSource = (String, u64, Vec<(Key, Uses)>);
+type SavedSource = (String, u64, Vec<([u8; 32], Vec<Finding>)>);
 
 /// The saved form of [`Cleartext`].
 #[derive(Serialize, Deserialize)]
@@ -130,14 +137,12 @@ impl RunState for Cleartext {
         }
         self.current.1 += 1;
         if in_clear {
-            let source = self.sources.entry(name.to_owned()).or_default();
-            let key = Key {
-                token: facts.token.token.fingerprint.0,
-                gateway: facts.gateway.map(str::to_owned),
-                api: facts.api.map(|api| api.name.clone()),
-                outcome: facts.outcome,
-            };
-            add(&mut source.in_clear, key, Uses::of(facts));
+            if !self.sources.contains_key(name) {
+                self.sources.insert(name.to_owned(), Source::default());
+            }
+            if let Some(source) = self.sources.get_mut(name) {
+                note(&mut source.in_clear, facts);
+            }
         }
     }
 
@@ -149,15 +154,19 @@ impl RunState for Cleartext {
         for (name, theirs) in other.sources {
             let mine = self.sources.entry(name).or_default();
             mine.uses += theirs.uses;
-            for (key, uses) in theirs.in_clear {
-                add(&mut mine.in_clear, key, uses);
-            }
+            add(&mut mine.in_clear, theirs.in_clear);
         }
     }
 
     fn save(&self) -> Vec<u8> {
-        let pairs =
-            |findings: &Findings| findings.iter().map(|(key, uses)| (key.clone(), uses.clone())).collect();
+        let pairs = |findings: &Findings| {
+            let sorted = |rows: &Vec<Finding>| {
+                let mut rows = rows.clone();
+                rows.sort_by(|a, b| a.place().cmp(&b.place()));
+                rows
+            };
+            findings.iter().map(|(token, rows)| (*token, sorted(rows))).collect()
+        };
         let source =
             |(name, source): (&String, &Source)| (name.clone(), source.uses, pairs(&source.in_clear));
         let mut sources: Vec<SavedSource> = self.sources.iter().map(source).collect();
@@ -173,17 +182,17 @@ impl RunState for Cleartext {
         let mut conclusion = Conclusion::default();
         let mut findings = Findings::new();
         for (name, source) in self.sources {
-            let in_clear: u64 = source.in_clear.values().map(|uses| uses.count).sum();
+            let in_clear: u64 = source.in_clear.values().flatten().map(|row| row.uses.count).sum();
             let share = u128::from(in_clear) * 100 >= u128::from(source.uses) * u128::from(percent);
             if share && source.uses >= REQUESTS_MIN {
                 conclusion.findings.push(notice(&name, in_clear, source.uses));
                 continue;
             }
-            for (key, uses) in source.in_clear {
-                add(&mut findings, key, uses);
-            }
+            add(&mut findings, source.in_clear);
         }
-        conclusion.findings.extend(findings.into_iter().filter_map(finding));
+        let rows =
+            findings.into_iter().flat_map(|(token, rows)| rows.into_iter().map(move |row| (token, row)));
+        conclusion.findings.extend(rows.filter_map(finding));
         if self.without_scheme > 0 {
             conclusion.not_evaluable.push((Reason::NO_SCHEME, self.without_scheme));
         }
@@ -224,31 +233,94 @@ fn ends_upstream(facts: &Facts<'_>) -> bool {
     gateway.is_some_and(|gateway| gateway.tls_upstream)
 }
 
+/// Gateway, API and outcome.
+type Place<'p> = (Option<&'p str>, Option<&'p str>, Outcome);
+
+impl Finding {
+    fn place(&self) -> Place<'_> {
+        (self.gateway.as_deref(), self.api.as_deref(), self.outcome)
+    }
+}
+
 impl Uses {
     fn of(facts: &Facts<'_>) -> Self {
         let time = facts.time.map(|time| time.at.0);
+        let seen = time.map(|time| (time, time));
+        Self { count: 1, seen, undated: time.is_none(), first: first(facts), net: net(facts) }
+    }
+
+    fn see(&mut self, time: Option<(i64, i64)>) {
+        self.seen = match (self.seen, time) {
+            (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
+            (one, two) => one.or(two),
+        };
+    }
+
+    /// Counts one more request; nothing is allocated unless it came before all others.
+    fn count(&mut self, facts: &Facts<'_>) {
+        let time = facts.time.map(|time| time.at.0);
+        self.count += 1;
+        self.undated |= time.is_none();
+        self.see(time.map(|time| (time, time)));
         let position = facts.position;
-        let source = position.source.unwrap_or_default().to_owned();
-        Self {
-            count: 1,
-            seen: time.map(|time| (time, time)),
-            first: (time.is_none(), time.unwrap_or_default(), source, position.line, position.offset),
+        let source = position.source.unwrap_or_default();
+        let (untimed, at, known, line, offset) = &self.first;
+        let (mine, theirs) = (
+            (time.is_none(), time.unwrap_or_default(), source, position.line, position.offset),
+            (*untimed, *at, known.as_str(), *line, *offset),
+        );
+        if mine < theirs {
+            (self.first, self.net) = (first(facts), net(facts));
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.count += other.count;
+        self.undated |= other.undated;
+        self.see(other.seen);
+        if other.first < self.first {
+            (self.first, self.net) = (other.first, other.net);
         }
     }
 }
 
-fn add(findings: &mut Findings, key: Key, uses: Uses) {
-    let Some(mine) = findings.get_mut(&key) else {
-        findings.insert(key, uses);
-        return;
-    };
-    mine.count += uses.count;
-    mine.seen = match (mine.seen, uses.seen) {
-        (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
-        (one, two) => one.or(two),
-    };
-    if uses.first < mine.first {
-        mine.first = uses.first;
+fn first(facts: &Facts<'_>) -> First {
+    let (time, position) = (facts.time.map(|time| time.at.0), facts.position);
+    let source = position.source.unwrap_or_default().to_owned();
+    (time.is_none(), time.unwrap_or_default(), source, position.line, position.offset)
+}
+
+/// The network of a request: the /24 or /56 of its address.
+fn net(facts: &Facts<'_>) -> Option<String> {
+    let address: IpAddr = facts.record.client_ip?.parse().ok()?;
+    Some(Prefix::of(address).to_string())
+}
+
+/// Adds a use.
+fn note(findings: &mut Findings, facts: &Facts<'_>) {
+    let api = facts.api.map(|api| api.name.as_str());
+    let place = (facts.gateway, api, facts.outcome);
+    let rows = findings.entry(facts.token.token.fingerprint.0).or_default();
+    match rows.iter_mut().find(|row| row.place() == place) {
+        Some(row) => row.uses.count(facts),
+        None => rows.push(Finding {
+            gateway: facts.gateway.map(str::to_owned),
+            api: api.map(str::to_owned),
+            outcome: facts.outcome,
+            uses: Uses::of(facts),
+        }),
+    }
+}
+
+fn add(findings: &mut Findings, others: Findings) {
+    for (token, others) in others {
+        let rows = findings.entry(token).or_default();
+        for other in others {
+            match rows.iter_mut().find(|row| row.place() == other.place()) {
+                Some(row) => row.uses.merge(other.uses),
+                None => rows.push(other),
+            }
+        }
     }
 }
 
@@ -269,21 +341,23 @@ fn notice(source: &str, in_clear: u64, uses: u64) -> RunFinding {
     }
 }
 
-fn finding((key, uses): (Key, Uses)) -> Option<RunFinding> {
+fn finding((token, row): ([u8; 32], Finding)) -> Option<RunFinding> {
+    let Finding { gateway, api, outcome, uses } = row;
     let (.., source, line, offset) = uses.first;
     Some(RunFinding {
         subject: None,
-        token: Some(Fingerprint(key.token)),
-        gateway: key.gateway,
-        api: key.api,
-        severity: RULE.cells.at(key.outcome, Category::Behaviour)?,
+        token: Some(Fingerprint(token)),
+        gateway,
+        api,
+        severity: RULE.cells.at(outcome, Category::Behaviour)?,
         evidence: Evidence::new("A token was sent without TLS.").expected("https").actual("http"),
         uses: Some(RunUses {
-            outcome: key.outcome,
+            outcome,
             count: i64::try_from(uses.count).unwrap_or(i64::MAX),
             seen: uses.seen.map(|(first, last)| (UtcMicros(first), UtcMicros(last))),
+            undated: uses.undated,
             first: ((!source.is_empty()).then_some(source), line, offset),
-            net: None,
+            net: uses.net,
         }),
     })
 }
@@ -293,9 +367,15 @@ mod tests {
     use super::*;
 
     fn source(in_clear: u64, uses: u64) -> Source {
-        let key = Key { token: [7; 32], gateway: None, api: None, outcome: Outcome::Accepted };
-        let uses_in_clear = Uses { count: in_clear, seen: None, first: (true, 0, String::new(), None, None) };
-        let in_clear = if in_clear > 0 { Findings::from([(key, uses_in_clear)]) } else { Findings::new() };
+        let uses_in_clear = Uses {
+            count: in_clear,
+            seen: None,
+            undated: false,
+            first: (true, 0, String::new(), None, None),
+            net: None,
+        };
+        let row = Finding { gateway: None, api: None, outcome: Outcome::Accepted, uses: uses_in_clear };
+        let in_clear = if in_clear > 0 { Findings::from([([7; 32], vec![row])]) } else { Findings::new() };
         Source { uses, in_clear }
     }
 

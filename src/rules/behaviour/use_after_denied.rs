@@ -2,7 +2,7 @@
 
 use crate::facts::Outcome;
 use crate::policy::Behaviour;
-use crate::rules::kit::{Evidence, Reason, Rule, rule};
+use crate::rules::kit::{Confidence, Evidence, Reason, Rule, rule};
 use crate::rules::run::Conclusion;
 use crate::rules::trails::{By, Group, Marks, Step, Trail, TrailRule, overlaps};
 use crate::time::UtcMicros;
@@ -16,7 +16,9 @@ rule! {
     /// What to do: compare the validation of the two places, and look at what was obtained.
     ///
     /// Known false positives: a gateway that had not fetched a new key yet; where the first refusal was for an unknown key and
-    /// the same gateway accepts within ten minutes, nothing is reported. Refusals because of time do not count.
+    /// the same gateway accepts within ten minutes, nothing is reported. Refusals because of time do not count. A client
+    /// that took the wrong API first, and then the one that its token is for: where the audience was all that was wrong, and
+    /// it is the accepting API's, the confidence is heuristic and `misdirected` is true.
     "use-after-denied", Behaviour, "H/-", Leak, Strong,
     references: ["CWE-436", "ATT&CK T1550.001"],
     needs: [],
@@ -38,12 +40,20 @@ fn check(rule: &Rule, group: &Group<'_>, conclusion: &mut Conclusion) {
         if !trail.steps.iter().any(later) || is_key_fetch(&trail, denied, since, group.behaviour) {
             continue;
         }
-        let evidence = Evidence::new("A token that was refused for good reason was accepted later.")
+        let for_audience = |step: &Step<'_>| !step.marks.without(Marks::WRONG_AUDIENCE).any(Marks::CAUSES);
+        let steps = || trail.steps.iter();
+        let misdirected = steps().filter(|step| refused(step)).all(for_audience)
+            && steps().filter(|step| later(step)).all(|step| step.marks.any(Marks::OWN_AUDIENCE));
+        let mut evidence = Evidence::new("A token that was refused for good reason was accepted later.")
             .expected("no acceptance after the refusal")
             .actual(format!("refused at {}", UtcMicros(since)))
             .fact("refused_for", cause(denied.marks))
             .fact("refused_by", denied.gateway)
             .fact("refused_api", denied.api);
+        if misdirected {
+            evidence = evidence.fact("misdirected", true);
+            evidence.confidence = Some(Confidence::Heuristic);
+        }
         trail.tell(rule, None, &evidence, later, conclusion);
     }
 }

@@ -75,7 +75,7 @@ fn is_issued_anew(facts: &Facts<'_>, entry: &WatchEntry, revoked: UtcMicros) -> 
     let names_the_token = entry.token_sha256.is_some() || entry.uti.is_some() || entry.sid.is_some();
     let issued =
         facts.token.claims().and_then(|claims| claims.iat).map(|iat| iat.saturating_add(BACK_DATING));
-    let vouched = facts.verdict.is_valid() || facts.context.keys.is_none();
+    let vouched = facts.is_vouched() || facts.context.keys.is_none();
     !names_the_token && vouched && issued.is_some_and(|issued| UtcMicros::from_seconds(issued) > revoked)
 }
 

@@ -33,7 +33,7 @@ rule! {
 struct TokenAbsent;
 
 /// Version of the saved state.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Requests without a token, by place, API and outcome.
 type Places = BTreeMap<String, BTreeMap<String, BTreeMap<Outcome, Uses>>>;
@@ -59,6 +59,8 @@ struct Uses {
     other_scheme: u64,
     /// First and last time, in microseconds.
     seen: Option<(i64, i64)>,
+    /// True if one of them has no time.
+    undated: bool,
     first: First,
 }
 
@@ -194,12 +196,14 @@ impl Uses {
             count: 1,
             other_scheme: u64::from(request.record.presence == Presence::OtherScheme),
             seen: time.map(|time| (time, time)),
+            undated: time.is_none(),
             first: (time.is_none(), time.unwrap_or_default(), source, position.line, position.offset),
         }
     }
 
     fn merge(&mut self, other: Self) {
         self.count += other.count;
+        self.undated |= other.undated;
         self.other_scheme += other.other_scheme;
         self.seen = match (self.seen, other.seen) {
             (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
@@ -252,6 +256,7 @@ fn findings(
                     outcome,
                     count: i64::try_from(uses.count).unwrap_or(i64::MAX),
                     seen: uses.seen.map(|(first, last)| (UtcMicros(first), UtcMicros(last))),
+                    undated: uses.undated,
                     first: (source, line, offset),
                     net: None,
                 }),

@@ -26,7 +26,7 @@ fn check(facts: &Facts<'_>) -> Check {
     if facts.record.tokens.len() < 2 {
         return Check::Quiet;
     }
-    let sent = || facts.record.tokens.iter().filter(|hit| !is_of_the_gateway(hit.place));
+    let sent = || facts.record.tokens.iter().filter(|hit| !hit.is_of_gateway());
     let Some(first) = sent().next() else { return Check::Quiet };
     // Different tokens stop the search at once; the same one cannot be spelled in many ways.
     if sent().skip(1).all(|other| is_same(first.value, other.value)) {
@@ -39,12 +39,6 @@ fn check(facts: &Facts<'_>) -> Check {
             .actual(sent().count().to_string())
             .fact("places", places),
     )
-}
-
-/// True for the place of what the gateway itself sends on, as API Management logs it: a token that it got on behalf of the
-/// user or for its own identity, which no client chose.
-fn is_of_the_gateway(place: &str) -> bool {
-    place.split('.').any(|part| part.eq_ignore_ascii_case("backendRequestHeaders"))
 }
 
 /// True for one token in two spellings, or whole in one place and cut in the other.

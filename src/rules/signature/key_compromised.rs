@@ -1,10 +1,8 @@
 //! `key-compromised`
 
 use super::VerifyingKey;
-use crate::facts::{Facts, Pairing};
-use crate::policy::CompromisedKey;
+use crate::facts::{Facts, Pairing, compromised, holds_at};
 use crate::rules::kit::{Check, Evidence, Quiet, Reason, rule};
-use crate::time::Period;
 
 rule! {
     /// The key that verifies the token is on the operator's list of compromised keys.
@@ -24,9 +22,10 @@ rule! {
 }
 
 fn quiet(pairing: &Pairing<'_>) -> Quiet {
-    let Ok(key) = VerifyingKey::of(pairing.token, pairing.context) else { return Quiet::NEVER };
-    let entries = pairing.context.policy.map_or(&[][..], |policy| &policy.keys().compromised);
-    Quiet::always_if(!entries.iter().any(|entry| names(entry, &key)))
+    if VerifyingKey::of(pairing.token, pairing.context).is_err() {
+        return Quiet::NEVER;
+    }
+    Quiet::always_if(compromised(pairing.token, pairing.context).next().is_none())
 }
 
 fn check(facts: &Facts<'_>) -> Check {
@@ -34,15 +33,10 @@ fn check(facts: &Facts<'_>) -> Check {
         Ok(key) => key,
         Err(check) => return check,
     };
-    let Some(policy) = facts.context.policy else { return Check::Quiet };
-    let named: Vec<_> = policy.keys().compromised.iter().filter(|entry| names(entry, &key)).collect();
-    let holds = |entry: &CompromisedKey| match facts.time {
-        Some(time) => entry.period.contains(time.at),
-        None => entry.period == Period::default(),
-    };
-    let Some(entry) = named.iter().find(|entry| holds(entry)) else {
+    let named = || compromised(facts.token, facts.context);
+    let Some(entry) = named().find(|entry| holds_at(entry, facts.time) == Some(true)) else {
         return match facts.time {
-            None if !named.is_empty() => Check::NotEvaluable(Reason::NO_TIME),
+            None if named().next().is_some() => Check::NotEvaluable(Reason::NO_TIME),
             _ => Check::Quiet,
         };
     };
@@ -60,23 +54,4 @@ fn check(facts: &Facts<'_>) -> Check {
         }
     }
     Check::fires(key.describe(evidence, None))
-}
-
-/// True if everything that the entry gives matches the key.
-fn names(entry: &CompromisedKey, verifying: &VerifyingKey<'_>) -> bool {
-    let key = verifying.keys.key(verifying.id);
-    let same = |given: &Option<String>, found: &Option<String>| given.is_none() || given == found;
-    let listed = |source: &str| {
-        key.listings.iter().any(|listing| {
-            verifying.keys.source_name(listing.source).trim_end_matches('/') == source.trim_end_matches('/')
-        })
-    };
-    let thumbprint = |x5t: &String| {
-        key.x5t.as_ref() == Some(x5t)
-            || key.certificates.iter().any(|certificate| certificate.thumbprint == *x5t)
-    };
-    same(&entry.kid, &key.kid)
-        && entry.x5t.as_ref().is_none_or(thumbprint)
-        && same(&entry.spki, &key.spki_sha256)
-        && entry.source.as_deref().is_none_or(listed)
 }

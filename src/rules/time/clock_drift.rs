@@ -99,7 +99,7 @@ impl RunRule for ClockDrift {
 impl RunState for Drift {
     fn observe(&mut self, facts: &Facts<'_>) {
         let believed = match facts.context.keys {
-            Some(_) => facts.verdict.is_valid(),
+            Some(_) => facts.is_vouched(),
             None => facts.outcome == Outcome::Accepted,
         };
         let (Some(time), Some(iat), true) =

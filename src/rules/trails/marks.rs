@@ -33,6 +33,8 @@ impl Marks {
     pub const MUTABLE_PRINCIPAL: Self = Self(1 << 7);
     /// The policy says what the API authorises on.
     pub const AUTHORIZES: Self = Self(1 << 8);
+    /// Whoever stole a key could have signed it. Only the table of what a run keeps has it, for the token as a whole.
+    pub const DOUBTED: Self = Self(1 << 9);
 
     /// What a validator may refuse a token for, apart from its time.
     pub const CAUSES: Self = Self(

@@ -192,6 +192,8 @@ pub struct Step<'t> {
     pub spelling: u32,
     /// How many uses.
     pub count: i64,
+    /// True if one of them has no time.
+    pub undated: bool,
     /// The first of them.
     pub first: First<'t>,
     /// When: in order, [`APART`] or more from one another.

@@ -21,6 +21,7 @@ pub fn listed<T: Display>(values: &BTreeSet<T>) -> Vec<Value> {
 struct Told<'s> {
     count: i64,
     seen: Option<(i64, i64)>,
+    undated: bool,
     first: First<'s>,
     net: Option<String>,
 }
@@ -28,12 +29,13 @@ struct Told<'s> {
 impl<'s> Told<'s> {
     fn of(step: &'s Step<'_>) -> Self {
         let net = step.place.map(|place| place.prefix.to_string());
-        Self { count: step.count, seen: step.seen(), first: step.first, net }
+        Self { count: step.count, seen: step.seen(), undated: step.undated, first: step.first, net }
     }
 
     fn add(&mut self, step: &'s Step<'_>) {
         let other = Self::of(step);
         self.count += other.count;
+        self.undated |= other.undated;
         self.seen = match (self.seen, other.seen) {
             (Some(mine), Some(theirs)) => Some((mine.0.min(theirs.0), mine.1.max(theirs.1))),
             (mine, theirs) => mine.or(theirs),
@@ -76,6 +78,7 @@ impl Trail<'_> {
                     outcome,
                     count: told.count,
                     seen: told.seen.map(|(first, last)| (UtcMicros(first), UtcMicros(last))),
+                    undated: told.undated,
                     first: (source.map(str::to_owned), line, offset),
                     net: told.net,
                 }),

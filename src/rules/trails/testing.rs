@@ -17,6 +17,7 @@ pub(super) fn step<'t>(time: i64) -> Step<'t> {
         marks: Marks::default(),
         spelling: 0,
         count: 1,
+        undated: false,
         first: First { time, source: None, line: None, offset: None },
         spans: Samples::One(Some((time, time))),
         ids: Samples::One(None),
