@@ -87,9 +87,9 @@ fn first_of(names: &[String]) -> String {
         let name = if name.is_empty() { "the archive's own directory" } else { name };
         visible(name).into_owned()
     };
-    let named = names.iter().take(NAMED_MAX).map(shown).collect::<Vec<_>>().join(", ");
+    let listed = names.iter().take(NAMED_MAX).map(shown).collect::<Vec<_>>().join(", ");
     match names.len().checked_sub(NAMED_MAX).filter(|more| *more > 0) {
-        Some(more) => format!("{named} and {more} more"),
-        None => named,
+        Some(more) => format!("{listed} and {more} more"),
+        None => listed,
     }
 }
