@@ -1,5 +1,5 @@
 //! How long a run waits for its key archive: 20,000 captures of 10 keys, as a directory and as the one file that `keys pack` makes
-//! of it. Both must stay under a second.
+//! of it. Packed it must stay under a second.
 //!
 //! `cargo bench --bench keys`. Most captures of a real source repeat an earlier body; where it writes something new into each of
 //! them (`distinct`), every document is parsed.
