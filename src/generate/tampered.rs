@@ -61,7 +61,7 @@ pub(super) fn document(world: &World, ring: &KeyRing, at: i64) -> Result<String,
             Wrong::Gone if at > TRAFFIC_START - 3 * DAY => {}
             Wrong::Gone => {
                 keys.push(listed(one, &kid, None));
-                keys.push(listed(one, &format!("{kid}2"), None));
+                keys.push(listed(one, &Dice::new(world.seed, rule, 1).text(20), None));
             }
             Wrong::Thumbprint => keys.push(listed(one, &kid, Some(one))),
             Wrong::Certificate => keys.push(listed(one, &kid, Some(foreign))),
