@@ -225,7 +225,8 @@ fn is_v1(twist: Option<Twist>, issued_for: &Api) -> bool {
     match twist {
         Some(Twist::OtherIssuer | Twist::HeaderOfV1(_) | Twist::ClaimsOfV1(_)) => true,
         Some(
-            Twist::WrongKey(Signer::Personal | Signer::Custom)
+            // `sts.windows.net` issues for two clouds.
+            Twist::WrongKey(Signer::Personal | Signer::Custom | Signer::Flawed(Flaw::OtherCloud))
             | Twist::GraphNonce
             | Twist::Header(_)
             | Twist::Claims(_)
