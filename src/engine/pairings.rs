@@ -139,8 +139,7 @@ impl Engine {
         }
         let mut quiet = Quiet::ALWAYS;
         for (place, known) in self.use_rules.iter().enumerate().filter(|(_, known)| speaks(known.rule)) {
-            let lacking = || known.rule.lacking(pairing);
-            if let Some(reason) = known.rule.needs_of.meets(lacks).then(lacking).flatten() {
+            if let Some(reason) = known.rule.lacking_of(pairing, lacks) {
                 plan.unlooked.push((known.at, reason));
                 continue;
             }

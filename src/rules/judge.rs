@@ -124,10 +124,15 @@ impl Rule {
     /// ([`lacks_of`]). The result holds for all requests with both that [`silenced`] lets through.
     pub fn judge_pairing(&self, pairing: &Pairing<'_>, lacks: Needs) -> Check {
         let Judge::Api(check) = self.judge else { return Check::Quiet };
-        match self.needs_of.meets(lacks).then(|| self.lacking(pairing)).flatten() {
+        match self.lacking_of(pairing, lacks) {
             Some(reason) => Check::NotEvaluable(reason),
             None => check(pairing),
         }
+    }
+
+    /// [`Self::lacking`], looked for only if something of what both lack ([`lacks_of`]) is needed.
+    pub fn lacking_of(&self, pairing: &Pairing<'_>, lacks: Needs) -> Option<Reason> {
+        self.needs_of.meets(lacks).then(|| self.lacking(pairing)).flatten()
     }
 
     /// What a rule needs that a token or the matched entry of the policy does not give, whatever the request is.
