@@ -327,13 +327,26 @@ pub const FIRST_PARTIES: &[FirstParty] = &[
 impl FirstParty {
     /// True if the audience names this resource, one final slash and letter case aside.
     pub fn is_named_by(&self, audience: &str) -> bool {
-        let audience = audience.trim();
-        let audience = audience.strip_suffix('/').unwrap_or(audience);
+        self.has(bare(audience))
+    }
+
+    /// The place among [`FIRST_PARTIES`] of the one that an audience names.
+    pub fn place_of(audience: &str) -> Option<usize> {
+        let audience = bare(audience);
+        FIRST_PARTIES.iter().position(|party| party.has(audience))
+    }
+
+    fn has(&self, audience: &str) -> bool {
         self.audiences.iter().any(|known| known.eq_ignore_ascii_case(audience))
             || (self.name == "SharePoint Online"
-                && url_host(audience)
-                    .is_some_and(|host| host.to_ascii_lowercase().ends_with(".sharepoint.com")))
+                && url_host(audience).is_some_and(|host| ends_with(host, ".sharepoint.com")))
     }
+}
+
+/// An audience without white space around it and without a final slash.
+fn bare(audience: &str) -> &str {
+    let audience = audience.trim();
+    audience.strip_suffix('/').unwrap_or(audience)
 }
 
 #[cfg(test)]

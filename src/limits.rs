@@ -28,6 +28,8 @@ pub const MEMO_TOKEN_BYTES_MAX: usize = 64 << 10;
 pub const LIST_ITEMS_MAX: usize = 1024;
 /// Keys of an authority that are tried when neither `kid` nor `x5t` names one (contract section 4).
 pub const FALLBACK_KEYS_MAX: usize = 64;
+/// Issuers whose authority is remembered, each at most as long as a cell; tokens may name any number.
+pub const ISSUERS_KNOWN_MAX: usize = 1 << 12;
 /// Longest string that is written to any table, in bytes (contract section 7).
 pub const CELL_BYTES_MAX: usize = 1024;
 /// Longest excerpt of a rejected unit, in bytes (contract section 7).

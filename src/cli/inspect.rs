@@ -231,13 +231,13 @@ fn members_json(object: &Object<'_>) -> Value {
         let text = clean(&value.to_json());
         (clean(name), serde_json::from_str(&text).unwrap_or(Value::String(text)))
     };
-    Value::Object(object.members.iter().map(member).collect::<Map<_, _>>())
+    Value::Object(object.members().iter().map(member).collect::<Map<_, _>>())
 }
 
 fn members_text(title: &str, object: &Object<'_>, out: &mut String) {
-    let width = object.members.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).min(24);
+    let width = object.members().iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).min(24);
     let _ = writeln!(out, "\n{title}");
-    for (name, value) in &object.members {
+    for (name, value) in object.members() {
         let text = clean(&value.to_json());
         let date = DATES.contains(name).then(|| text.parse().ok()).flatten();
         let date =

@@ -5,6 +5,7 @@
 
 use super::entry::{Entry, Kept};
 use super::pairings::{Paired, PairingPlace, Pairings};
+use super::plans::Plan;
 use super::settled::Settled;
 use super::tokens::TokenNumber;
 use crate::limits;
@@ -32,6 +33,8 @@ pub(super) struct Front {
     met_before: usize,
     /// True while tokens hardly ever come again.
     is_brief: bool,
+    /// Where plans are put together.
+    scratch: Cell<Plan>,
     /// The memo of the engine that the entries are of.
     memo: Option<Arc<Memo<Arc<Kept>>>>,
 }
@@ -150,6 +153,11 @@ impl Front {
     /// Where it is remembered what rules say of uses of the slot's token at that API.
     pub(super) fn settled(&self, slot: usize) -> Option<&Cell<Option<Box<Settled>>>> {
         self.slots.get(slot)?.pairings.settled()
+    }
+
+    /// Memory for a plan that is put together.
+    pub(super) fn scratch(&self) -> &Cell<Plan> {
+        &self.scratch
     }
 
     /// The number of a slot's token in a partial, if it was counted there last.

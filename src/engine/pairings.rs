@@ -114,7 +114,12 @@ impl Engine {
             };
             let at = PairingPlace::of(&pairing, silence);
             if !front.turn_to(*slot, at) {
-                let paired = || Arc::new(self.paired(at, entry, &pairing));
+                let paired = || {
+                    let mut plan = front.scratch().take();
+                    let paired = self.paired(at, entry, &pairing, &mut plan);
+                    front.scratch().set(plan);
+                    Arc::new(paired)
+                };
                 let first = entry.kept.first_paired.get_or_init(paired);
                 let paired = if first.at == at { Arc::clone(first) } else { paired() };
                 front.pair(*slot, paired);
@@ -122,11 +127,12 @@ impl Engine {
         }
     }
 
-    fn paired(&self, at: PairingPlace, entry: &Entry, pairing: &Pairing<'_>) -> Paired {
+    /// What is known of a token at an API; `plan` is where its plan is put together.
+    fn paired(&self, at: PairingPlace, entry: &Entry, pairing: &Pairing<'_>, plan: &mut Plan) -> Paired {
         let speaks = |rule: &Rule| !at.silence.covers(rule.category);
         let of_token =
             entry.kept.unlooked.iter().filter(|(at, _)| self.rules.get(*at).is_some_and(|rule| speaks(rule)));
-        let mut plan = Plan::for_many();
+        plan.clear();
         plan.unlooked.extend(of_token.copied());
         let mut fires = Vec::new();
         let lacks = rules::lacks_of(pairing);

@@ -13,7 +13,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 const NUMBERED_MAX: usize = 1 << 12;
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Plan {
     /// Places of rules that cannot look, and why.
     pub(super) unlooked: Vec<(usize, Reason)>,
@@ -28,11 +28,14 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// An empty plan with room for what most tokens have.
-    pub(super) fn for_many() -> Self {
-        let places = || Vec::with_capacity(32);
-        let unlooked = Vec::with_capacity(64);
-        Self { unlooked, asked: places(), settled: places(), timed: places(), number: None }
+    /// Makes it an empty plan whose memory is used again.
+    pub(super) fn clear(&mut self) {
+        let Self { unlooked, asked, settled, timed, number } = self;
+        unlooked.clear();
+        for places in [asked, settled, timed] {
+            places.clear();
+        }
+        *number = None;
     }
 
     fn says_the_same(&self, other: &Self) -> bool {
@@ -68,27 +71,27 @@ impl Known {
 
 impl Plans {
     /// The plan that says the same, with its number.
-    pub(super) fn of(&self, plan: Plan) -> Arc<Plan> {
-        let hash = self.hash(&plan);
+    pub(super) fn of(&self, plan: &Plan) -> Arc<Plan> {
+        let hash = self.hash(plan);
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = known.find(hash, &plan) {
+        if let Some(known) = known.find(hash, plan) {
             return Arc::clone(known);
         }
         drop(known);
         self.add(hash, plan)
     }
 
-    fn add(&self, hash: u64, plan: Plan) -> Arc<Plan> {
+    fn add(&self, hash: u64, plan: &Plan) -> Arc<Plan> {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         // Another worker may have been first.
-        if let Some(known) = known.find(hash, &plan) {
+        if let Some(known) = known.find(hash, plan) {
             return Arc::clone(known);
         }
         let number = known.plans.len();
         if number == NUMBERED_MAX {
-            return Arc::new(plan);
+            return Arc::new(plan.clone());
         }
-        let plan = Arc::new(Plan { number: Some(number), ..plan });
+        let plan = Arc::new(Plan { number: Some(number), ..plan.clone() });
         known.plans.push(Arc::clone(&plan));
         known.places.insert_unique(hash, (hash, number), |(hash, _)| *hash);
         plan
@@ -128,10 +131,10 @@ mod tests {
     #[test]
     fn plans_that_say_the_same_are_one() {
         let plans = Plans::default();
-        let [a, b, c] = [Reason::NO_API, Reason::NO_API, Reason::NO_TIME].map(|why| plans.of(plan(1, why)));
+        let [a, b, c] = [Reason::NO_API, Reason::NO_API, Reason::NO_TIME].map(|why| plans.of(&plan(1, why)));
         assert!(Arc::ptr_eq(&a, &b));
         assert_ne!(a.number, c.number);
-        let asking = plans.of(Plan { asked: vec![3], ..plan(1, Reason::NO_API) });
+        let asking = plans.of(&Plan { asked: vec![3], ..plan(1, Reason::NO_API) });
         assert_ne!(a.number, asking.number);
     }
 
@@ -140,7 +143,7 @@ mod tests {
         let plans = Plans::default();
         let mut uses = [NotEvaluable::default(), NotEvaluable::default()];
         for rule in 0..NUMBERED_MAX + 2 {
-            let plan = plans.of(plan(10 + rule, Reason::NO_API));
+            let plan = plans.of(&plan(10 + rule, Reason::NO_API));
             assert_eq!(plan.number.is_some(), rule < NUMBERED_MAX);
             uses[rule % 2].add_plan(&plan);
         }

@@ -114,7 +114,7 @@ impl Engine {
                 all_looked &= !said.unlooked;
                 let suits = settled.is_some() && !said.fires && Settled::suits(facts);
                 last = suits.then(|| {
-                    let plan = self.plans.of(Plan { unlooked, ..Plan::default() });
+                    let plan = self.plans.of(&Plan { unlooked, ..Plan::default() });
                     let mut settled = last.unwrap_or_default();
                     settled.remember(facts, plan, trail);
                     settled

@@ -156,7 +156,8 @@ pub fn same_audience(preset: Preset, aud: &str, listed: &str) -> bool {
         Preset::Dotnet => (without_slash(aud), without_slash(listed)),
         Preset::Envoy => (without_slash(without_scheme(aud)), without_slash(without_scheme(listed))),
     };
-    aud == listed || (entra::is_guid(listed) && aud.eq_ignore_ascii_case(listed))
+    aud.len() == listed.len()
+        && (aud == listed || (entra::is_guid(listed) && aud.eq_ignore_ascii_case(listed)))
 }
 
 #[cfg(test)]

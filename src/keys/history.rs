@@ -7,6 +7,7 @@ use super::SourceId;
 use super::Standing;
 use super::archive::Archive;
 use super::archive::Tampering;
+use super::authorities::Authorities;
 use super::capture::Capture;
 use super::capture::Metadata;
 use super::error::KeysError;
@@ -68,6 +69,7 @@ pub struct KeyHistory {
     sha256: String,
     notices: Vec<String>,
     tampering: Vec<Tampering>,
+    authorities: Authorities,
 }
 
 impl KeyHistory {
@@ -97,6 +99,7 @@ impl KeyHistory {
             sha256,
             notices,
             tampering,
+            authorities: Authorities::default(),
         };
         let (keys, sets) = numbered::keys(&captures);
         history.keys = keys;
@@ -249,10 +252,12 @@ impl KeyHistory {
 
     /// The sources that serve an issuer; `None` if none does.
     pub fn authority(&self, iss: &str) -> Option<Arc<Authority>> {
-        let issuer = Issuer::of(iss);
-        let serving = self.sources().filter(|(_, source)| source.kind.serves(&issuer, &source.issuers));
-        let sources: Vec<SourceId> = serving.map(|(id, _)| id).collect();
-        (!sources.is_empty()).then(|| Arc::new(Authority { sources }))
+        self.authorities.of(iss, || {
+            let issuer = Issuer::of(iss);
+            let serving = self.sources().filter(|(_, source)| source.kind.serves(&issuer, &source.issuers));
+            let sources: Vec<SourceId> = serving.map(|(id, _)| id).collect();
+            (!sources.is_empty()).then_some(Authority { sources })
+        })
     }
 
     /// True if a complete capture of a serving source lies within seven days of an instant.
@@ -308,10 +313,9 @@ impl KeyHistory {
     /// How a key stood at an instant, within an authority. For an authority that never listed the key, within all
     /// sources that did.
     pub fn standing(&self, key: KeyId, authority: &Authority, at: UtcMicros) -> Standing {
-        let own: Vec<&SourceStanding> =
-            self.own_listings(key, authority).map(|listing| &listing.standing).collect();
-        let mut standing = timeline::join(&own);
-        standing.presence = match timeline::seen(own.iter().copied(), at) {
+        let own = self.own_listings(key, authority).map(|listing| &listing.standing);
+        let mut standing = timeline::join(own.clone());
+        standing.presence = match timeline::seen(own, at) {
             Some(presence) => presence,
             None if !self.covers(authority, at) => Presence::NoCoverage,
             None if standing.absent_before_until.is_some_and(|until| at <= until) => Presence::AbsentBefore,
@@ -322,7 +326,7 @@ impl KeyHistory {
     }
 
     /// A key's listings by sources of an authority; where none of them ever listed it, all of its listings.
-    fn own_listings(&self, key: KeyId, authority: &Authority) -> impl Iterator<Item = &Listing> {
+    fn own_listings(&self, key: KeyId, authority: &Authority) -> impl Iterator<Item = &Listing> + Clone {
         let listings = &self.key(key).listings;
         let serving = |listing: &Listing| authority.sources.binary_search(&listing.source).is_ok();
         let listed = listings.iter().any(serving);

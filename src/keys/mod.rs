@@ -6,6 +6,7 @@
 //! ```
 
 mod archive;
+mod authorities;
 mod candidates;
 mod capture;
 mod chain;

@@ -162,23 +162,28 @@ pub(super) fn retired<'s>(standings: impl Iterator<Item = &'s SourceStanding>) -
 ///
 /// A source that had no capture before the key's first sighting says nothing about the time before it. Retirement takes
 /// the proof of every source, and the last of them completes it.
-pub(super) fn join(standings: &[&SourceStanding]) -> Standing {
-    let looked_before = || standings.iter().filter(|standing| standing.last_absent_before.is_some());
-    let all = |bound: fn(&SourceStanding) -> Option<UtcMicros>| {
-        let bounds: Option<Vec<UtcMicros>> = standings.iter().map(|standing| bound(standing)).collect();
-        bounds.and_then(|bounds| bounds.into_iter().max())
-    };
-    let unpublished: Option<Vec<UtcMicros>> =
-        looked_before().map(|standing| standing.absent_before_until).collect();
+pub(super) fn join<'s>(standings: impl Iterator<Item = &'s SourceStanding> + Clone) -> Standing {
+    let each = || standings.clone();
+    let looked_before = || each().filter(|standing| standing.last_absent_before.is_some());
+    let unpublished = looked_before().map(|standing| standing.absent_before_until);
     Standing {
         presence: Presence::Gap,
-        first_seen: standings.iter().map(|standing| standing.first_seen).min().unwrap_or(UtcMicros(i64::MAX)),
-        last_seen: standings.iter().map(|standing| standing.last_seen).max().unwrap_or(UtcMicros(i64::MIN)),
+        first_seen: each().map(|standing| standing.first_seen).min().unwrap_or(UtcMicros(i64::MAX)),
+        last_seen: each().map(|standing| standing.last_seen).max().unwrap_or(UtcMicros(i64::MIN)),
         last_absent_before: looked_before().filter_map(|standing| standing.last_absent_before).min(),
-        first_absent_after: all(|standing| standing.first_absent_after),
-        absent_before_until: unpublished.and_then(|bounds| bounds.into_iter().min()),
-        retired_at: all(|standing| standing.retired_at),
+        first_absent_after: of_all(each().map(|standing| standing.first_absent_after), UtcMicros::max),
+        absent_before_until: of_all(unpublished, UtcMicros::min),
+        retired_at: of_all(each().map(|standing| standing.retired_at), UtcMicros::max),
     }
+}
+
+/// The one of some bounds that `choose` prefers; `None` where one of them is missing, or all.
+fn of_all(
+    mut bounds: impl Iterator<Item = Option<UtcMicros>>,
+    choose: fn(UtcMicros, UtcMicros) -> UtcMicros,
+) -> Option<UtcMicros> {
+    let first = bounds.next()??;
+    bounds.try_fold(first, |chosen, bound| Some(choose(chosen, bound?)))
 }
 
 #[cfg(test)]
@@ -276,13 +281,13 @@ mod tests {
             KEY,
             UtcMicros(10 * HOUR),
         );
-        let both = join(&[&a, &still]);
+        let both = join([&a, &still].into_iter());
         assert_eq!((hours(both.retired_at), hours(both.absent_before_until)), (None, Some(0)));
         assert_eq!((hours(Some(both.first_seen)), hours(Some(both.last_seen))), (Some(10), Some(11)));
-        let both = join(&[&a, &later.unwrap()]);
+        let both = join([&a, &later.unwrap()].into_iter());
         assert_eq!((hours(both.retired_at), hours(both.first_absent_after)), (Some(50), Some(25)));
         let unproven =
             SourceStanding::new(&source(&[(5, '-'), (12, '+')]), KEY, UtcMicros(10 * HOUR)).unwrap();
-        assert_eq!(join(&[&a, &unproven]).absent_before_until, None);
+        assert_eq!(join([&a, &unproven].into_iter()).absent_before_until, None);
     }
 }

@@ -145,6 +145,9 @@ impl Validation {
 
     /// True if `issuers` lists an issuer: letter for letter, or another path of its host.
     pub fn lists_issuer(&self, iss: &str) -> bool {
+        if self.issuers.is_empty() {
+            return false;
+        }
         let host = entra::url_host(iss);
         self.issuers.iter().any(|issuer| {
             issuer == iss

@@ -2,7 +2,8 @@
 
 use super::network::Network;
 use super::watch::WatchEntry;
-use std::collections::{BTreeMap, HashMap};
+use hashbrown::HashMap;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// What a use shows of itself, in the spelling of [`WatchEntry`].
@@ -81,13 +82,9 @@ impl WatchList {
     /// Every entry that matches a use, and some that do not.
     fn candidates<'l>(&'l self, used: Watched<'l>) -> impl Iterator<Item = (usize, &'l WatchEntry)> {
         let shown = [used.uti, used.sid, used.oid, used.client, used.kid, used.tid];
-        let by_text = self.by_text.iter().zip(shown).filter_map(|(map, text)| {
-            // Most lists give one kind of text, and an empty map need not hash.
-            if map.is_empty() { None } else { map.get(text?) }
-        });
-        let by_fingerprint = Some(&self.by_fingerprint).filter(|map| !map.is_empty());
-        let by_fingerprint = by_fingerprint.and_then(|map| map.get(&used.fingerprint));
-        by_fingerprint
+        let by_text = self.by_text.iter().zip(shown).filter_map(|(map, text)| map.get(text?));
+        self.by_fingerprint
+            .get(&used.fingerprint)
             .into_iter()
             .chain(by_text)
             .flatten()

@@ -1,5 +1,6 @@
 //! Claims as several rules read them.
 
+use crate::codec;
 use crate::codec::json::{Number, Value};
 use crate::token::Claims;
 
@@ -10,7 +11,7 @@ pub(super) fn texts<'c>(claims: &'c Claims<'_>, name: &str) -> impl Iterator<Ite
         Some(value) => std::slice::from_ref(value),
         None => &[],
     };
-    values.iter().filter_map(Value::as_text).filter(|text| !text.trim().is_empty())
+    values.iter().filter_map(Value::as_text).filter(|text| !codec::is_blank(text))
 }
 
 /// True if a claim is there; a null says nothing.

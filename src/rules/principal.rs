@@ -2,6 +2,7 @@
 
 use super::claim;
 use super::kit::{Check, Reason};
+use crate::codec;
 use crate::codec::json::Value;
 use crate::entra;
 use crate::facts::Facts;
@@ -73,7 +74,7 @@ pub(super) fn bond(principal: &str, claims: &Claims<'_>) -> Bond {
     if let Some(claim) = mutable(principal, claims).next() {
         return Bond::Mutable(claim);
     }
-    if claims.object.members.iter().any(|(_, value)| says(value, principal)) {
+    if claims.object.members().iter().any(|(_, value)| says(value, principal)) {
         return Bond::Other;
     }
     if is_of_other_ids(principal, claims) {
@@ -97,7 +98,7 @@ pub(super) fn mutable<'c>(
 /// True if a value, or an item of a list, says what the principal says.
 fn says(value: &Value<'_>, principal: &str) -> bool {
     match value {
-        Value::String(text) => !text.trim().is_empty() && same_value(principal, text),
+        Value::String(text) => !codec::is_blank(text) && same_value(principal, text),
         Value::Number(_) => value.to_json() == principal,
         Value::Array(items) => {
             items.iter().any(|item| matches!(item, Value::String(_)) && says(item, principal))

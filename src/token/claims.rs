@@ -1,5 +1,6 @@
 //! The claims of a token, typed once (RFC 7519 section 4, Entra's access token claims).
 
+use crate::codec;
 use crate::codec::json::{Object, Value};
 use crate::entra::{self, EntraIssuer};
 use std::borrow::Cow;
@@ -27,7 +28,7 @@ impl<'t> Audience<'t> {
 
     /// The values that say something: those that are not blank.
     pub fn stated(&self) -> impl Iterator<Item = &str> {
-        self.values().iter().map(|aud| &**aud).filter(|aud| !aud.trim().is_empty())
+        self.values().iter().map(|aud| &**aud).filter(|aud| !codec::is_blank(aud))
     }
 
     /// The text of the `aud` column: the value, or an array as JSON text.
@@ -175,7 +176,7 @@ struct Members<'o, 't> {
 impl<'o, 't> Members<'o, 't> {
     fn of(object: &'o Object<'t>) -> Self {
         let mut found = Self::default();
-        for (name, value) in &object.members {
+        for (name, value) in object.members() {
             // As bytes, so that the length is looked at first.
             let place = match name.as_bytes() {
                 b"iss" => &mut found.iss,

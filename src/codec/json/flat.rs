@@ -208,7 +208,7 @@ fn value<'t>(nodes: &mut slice::Iter<'_, Node>, text: &'t str) -> Option<Value<'
                 let Some(Node::Text { start, end }) = nodes.next() else { return None };
                 named.push((text.get(*start..*end)?, value(nodes, text)?));
             }
-            Value::Object(Object { members: named })
+            Value::Object(Object::new(named))
         }
     })
 }

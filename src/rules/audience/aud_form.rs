@@ -32,15 +32,17 @@ fn check(pairing: &Pairing<'_>) -> Check {
     if claims.audience.stated().next().is_none() {
         return Check::NotEvaluable(Reason::CLAIM_ABSENT);
     }
-    let evidence = Evidence::new("The audience has a form that a token of this version does not have here.")
-        .fact("token_version", claims.version.name());
+    let evidence = || {
+        Evidence::new("The audience has a form that a token of this version does not have here.")
+            .fact("token_version", claims.version.name())
+    };
     let evidence = match claims.version {
         Version::V2 => {
             let listed = claims.iss.is_some_and(|iss| pairing.validation.lists_issuer(iss));
             if listed || claims.audience.stated().all(entra::is_guid) {
                 return Check::Quiet;
             }
-            evidence.expected("the id of an application")
+            evidence().expected("the id of an application")
         }
         // The id of an application is regular in a v1 token.
         Version::V1 if claims.audience.stated().all(entra::is_guid) => return Check::Quiet,
@@ -52,7 +54,7 @@ fn check(pairing: &Pairing<'_>) -> Check {
                 return Check::Quiet;
             }
             let Some(other) = other_api(pairing.context.policy, claims, api) else { return Check::Quiet };
-            evidence.expected(listed.join(", ")).fact("audience_of", other.name.as_str())
+            evidence().expected(listed.join(", ")).fact("audience_of", other.name.as_str())
         }
     };
     let evidence = evidence.actual(claims.audience.column().unwrap_or_default());

@@ -60,7 +60,12 @@ fn other_api<'p>(policy: Option<&'p Policy>, claims: &Claims, api: &ApiSettings)
 
 /// The Microsoft resource, other than Graph, that the token was made for.
 fn first_party(claims: &Claims) -> Option<&'static FirstParty> {
-    entra::FIRST_PARTIES.iter().find(|party| claims.audience.stated().any(|aud| party.is_named_by(aud)))
+    claims
+        .audience
+        .stated()
+        .filter_map(FirstParty::place_of)
+        .min()
+        .and_then(|at| entra::FIRST_PARTIES.get(at))
 }
 
 /// Claims that bind an ID token to the sign-in that it answers (OpenID Connect Core section 3).

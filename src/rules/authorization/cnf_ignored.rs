@@ -49,8 +49,8 @@ fn check(facts: &Facts<'_>) -> Check {
     }
     let confirmation = facts.token.claims().and_then(|claims| claims.member("cnf"));
     if let Some(Value::Object(confirmation)) = confirmation
-        && !confirmation.members.is_empty()
-        && confirmation.members.iter().all(|(name, _)| *name == "x5t#S256")
+        && !confirmation.members().is_empty()
+        && confirmation.members().iter().all(|(name, _)| *name == "x5t#S256")
     {
         return Check::NotEvaluable(Reason::PROOF_NOT_LOGGED);
     }

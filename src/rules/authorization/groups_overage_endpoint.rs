@@ -39,7 +39,7 @@ const GRAPH_HOSTS: [&str; 9] = [
 fn check(token: &TokenFacts, _: Context<'_>) -> Check {
     let Some(claims) = token.claims() else { return Check::NotEvaluable(Reason::NO_CLAIMS) };
     let Some(Value::Object(sources)) = claims.member("_claim_sources") else { return Check::Quiet };
-    let endpoints = sources.members.iter().filter_map(|(_, source)| match source {
+    let endpoints = sources.members().iter().filter_map(|(_, source)| match source {
         Value::Object(source) => source.last("endpoint"),
         _ => None,
     });

@@ -105,6 +105,6 @@ fn overage<'c>(claims: &'c Claims<'_>) -> Option<&'c str> {
     {
         return Some("_claim_names");
     }
-    let names = claims.object.members.iter().map(|(name, _)| *name);
+    let names = claims.object.members().iter().map(|(name, _)| *name);
     names.into_iter().find(|name| name.starts_with("groups:src"))
 }

@@ -100,10 +100,11 @@ fn check(token: &TokenFacts, context: Context<'_>) -> Check {
         None => PRIVILEGED.contains(&role),
     };
     let held = claim::texts(claims, "wids").map(entra::normal_guid).filter(|role| is_privileged(role));
-    let held: Vec<_> = held.take(limits::LISTED_MAX).collect();
-    if held.is_empty() {
+    let mut held = held.peekable();
+    if held.peek().is_none() {
         return Check::Quiet;
     }
+    let held: Vec<_> = held.take(limits::LISTED_MAX).collect();
     Check::fires(
         Evidence::new("The caller holds a privileged role of the directory.")
             .expected("an account without privileged roles")

@@ -34,10 +34,10 @@ fn check(token: &TokenFacts, _: Context<'_>) -> Check {
     let Some(claims) = token.claims() else { return Check::NotEvaluable(Reason::NO_CLAIMS) };
     let carries =
         |members: &[(&str, _)]| members.iter().any(|(name, _)| name.eq_ignore_ascii_case(ACTOR_TOKEN));
-    let in_header = token.header().is_some_and(|header| carries(&header.object.members));
+    let in_header = token.header().is_some_and(|header| carries(header.object.members()));
     let unsigned = token.signature.verdict == Verdict::Unsigned;
     // The inner token stays out: it is a credential.
-    let (actual, message) = if unsigned && carries(&claims.object.members) {
+    let (actual, message) = if unsigned && carries(claims.object.members()) {
         ("actortoken claim", "An unsigned token carries an actor token that is to vouch for its user.")
     } else if unsigned && in_header {
         ("actortoken header", "An unsigned token carries an actor token that is to vouch for its user.")

@@ -31,11 +31,12 @@ fn check(token: &TokenFacts, _: Context<'_>) -> Check {
     if claims.issuer.is_none() {
         return Check::Quiet;
     }
-    let members = header.object.members.iter().map(|(name, _)| *name);
-    let unknown: Vec<&str> = members.filter(|name| !KNOWN.contains(name)).take(limits::LISTED_MAX).collect();
-    if unknown.is_empty() {
+    let members = header.object.members().iter().map(|(name, _)| *name);
+    let mut unknown = members.filter(|name| !KNOWN.contains(name)).peekable();
+    if unknown.peek().is_none() {
         return Check::Quiet;
     }
+    let unknown: Vec<&str> = unknown.take(limits::LISTED_MAX).collect();
     Check::fires(
         Evidence::new("The token's header has members that Entra does not write.")
             .expected(KNOWN.join(", "))

@@ -57,10 +57,10 @@ fn duplicates<'t>(object: &Object<'t>) -> Option<Vec<&'t str>> {
         return None;
     }
     let mut spellings: HashMap<Cow<'_, str>, Vec<&str>> = HashMap::new();
-    for (name, _) in &object.members {
+    for (name, _) in object.members() {
         spellings.entry(compared(name)).or_default().push(name);
     }
-    let names = object.members.iter().map(|(name, _)| compared(name));
+    let names = object.members().iter().map(|(name, _)| compared(name));
     names.into_iter().find_map(|name| spellings.get(&name).filter(|found| found.len() > 1).cloned())
 }
 
@@ -68,7 +68,7 @@ fn duplicates<'t>(object: &Object<'t>) -> Option<Vec<&'t str>> {
 /// Nearly every object is done with here.
 fn all_differ(object: &Object<'_>) -> bool {
     let mut marks = [0_u64; 64];
-    object.members.iter().all(|(name, _)| {
+    object.members().iter().all(|(name, _)| {
         let name = name.as_bytes();
         let letter = |at: usize| name.get(at).map_or(0, |byte| usize::from(byte.to_ascii_lowercase()));
         let (middle, last) = (letter(name.len() / 2), letter(name.len().saturating_sub(1)));

@@ -39,23 +39,23 @@ use super::kit::{Check, Evidence};
 use crate::codec::base64url::Spelling;
 use crate::entra;
 use crate::facts::TokenFacts;
-use crate::token::Form;
+use crate::token::{Form, Segment};
 use crate::verify::Verdict;
 
 /// Names of the whole segments that are spelled in one way; parts that the logger cut are left out, because the cut
 /// and not the sender made their spelling.
 fn segments_spelled(token: &TokenFacts, spelling: Spelling) -> Vec<&'static str> {
-    let whole = match &token.token.form {
-        Form::Jws(jws) if token.signature.verdict == Verdict::Truncated => {
-            vec![("header", &jws.header), ("payload", &jws.payload)]
-        }
+    let (header, payload, signature) = match &token.token.form {
         Form::Jws(jws) => {
-            vec![("header", &jws.header), ("payload", &jws.payload), ("signature", &jws.signature)]
+            let is_cut = token.signature.verdict == Verdict::Truncated;
+            (Some(&jws.header), Some(&jws.payload), Some(&jws.signature).filter(|_| !is_cut))
         }
-        Form::Jwe { header } | Form::Truncated { header, payload: Some(_), .. } => vec![("header", header)],
-        _ => Vec::new(),
+        Form::Jwe { header } | Form::Truncated { header, payload: Some(_), .. } => (Some(header), None, None),
+        _ => (None, None, None),
     };
-    whole.into_iter().filter(|(_, segment)| segment.spelling == spelling).map(|(name, _)| name).collect()
+    let whole = [("header", header), ("payload", payload), ("signature", signature)];
+    let spelled = |segment: Option<&Segment>| segment.is_some_and(|segment| segment.spelling == spelling);
+    whole.into_iter().filter(|(_, segment)| spelled(*segment)).map(|(name, _)| name).collect()
 }
 
 /// What a rule says about a header member that holds an address of keys.

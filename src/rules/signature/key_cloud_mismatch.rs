@@ -29,19 +29,22 @@ fn check(token: &TokenFacts, context: Context<'_>) -> Check {
         Err(check) => return check,
     };
     let Some(claims) = token.claims() else { return Check::NotEvaluable(Reason::NO_CLAIMS) };
-    let sources = key.authority.sources.iter().map(|source| key.keys.source(*source));
-    let mut right: Vec<&str> = sources.flat_map(|source| &source.clouds).map(String::as_str).collect();
-    if right.is_empty() {
-        let clouds = claims.issuer.map(|issuer| issuer.clouds).unwrap_or_default();
-        right.extend(clouds.iter().map(|cloud| cloud.instance_name()));
-    }
+    let of_sources = || {
+        let sources = key.authority.sources.iter().map(|source| key.keys.source(*source));
+        sources.flat_map(|source| &source.clouds).map(String::as_str)
+    };
+    // What the metadata says counts; the issuer tells where there is none.
+    let by_issuer = of_sources().next().is_none();
+    let clouds = claims.issuer.filter(|_| by_issuer).map(|issuer| issuer.clouds).unwrap_or_default();
+    let right = || of_sources().chain(clouds.iter().map(|cloud| cloud.instance_name()));
     let stated = &key.key().clouds;
-    if stated.is_empty() || right.is_empty() {
+    if stated.is_empty() || right().next().is_none() {
         return Check::NotEvaluable(Reason::NO_KEY_CLOUD);
     }
-    if stated.iter().any(|cloud| right.iter().any(|right| right.eq_ignore_ascii_case(cloud))) {
+    if stated.iter().any(|cloud| right().any(|right| right.eq_ignore_ascii_case(cloud))) {
         return Check::Quiet;
     }
+    let mut right: Vec<&str> = right().collect();
     right.sort_unstable();
     right.dedup();
     let evidence = Evidence::new("The key that verifies the token belongs to another cloud than its issuer.")

@@ -3,7 +3,6 @@
 use super::VerifyingKey;
 use crate::entra;
 use crate::facts::{Context, TokenFacts};
-use crate::keys::Listing;
 use crate::rules::kit::{Check, Evidence, Reason, rule};
 use crate::token::Claims;
 use memchr::memmem;
@@ -42,47 +41,42 @@ fn check(token: &TokenFacts, context: Context<'_>) -> Check {
     };
     let Some(claims) = token.claims() else { return Check::NotEvaluable(Reason::NO_CLAIMS) };
     let Some(iss) = claims.iss else { return Check::NotEvaluable(Reason::CLAIM_ABSENT) };
-    let listings: Vec<&Listing> = key
-        .keys
-        .key(key.id)
-        .listings
-        .iter()
-        .filter(|listing| key.authority.sources.contains(&listing.source))
-        .collect();
-    let stated: Vec<&str> =
-        listings.iter().flat_map(|listing| listing.issuers.iter().flatten()).map(String::as_str).collect();
-    if personal_key_on_v1(&key, &listings, &stated, claims) {
+    if personal_key_on_v1(&key, claims) {
         let evidence =
             Evidence::new("A key of personal accounts signs a v1 token, which personal accounts never have.")
                 .expected("a key of work or school accounts")
                 .actual(entra::PERSONAL_TENANT);
         return Check::fires(key.describe(evidence, None));
     }
-    if stated.is_empty() {
+    if stated(&key).next().is_none() {
         return Check::NotEvaluable(Reason::NO_KEY_ISSUER);
     }
     let tenant = claims.tenant();
+    let is_published = |text: &str| stated(&key).any(|issuer| fills_to(issuer, tenant, text));
     // Nearly every key is published for the token's own issuer, by name or by template.
-    if stated.iter().any(|issuer| fills_to(issuer, tenant, iss)) {
+    if is_published(iss) {
         return Check::Quiet;
     }
-    let mut right = vec![iss.to_owned()];
-    right.extend(tenant.iter().flat_map(|tenant| v2_issuers(claims, tenant)));
-    let published: Vec<Option<String>> = stated.iter().map(|issuer| filled(issuer, tenant)).collect();
-    if published.iter().flatten().any(|issuer| right.contains(issuer)) {
+    let mut right: Vec<String> = tenant.iter().flat_map(|tenant| v2_issuers(claims, tenant)).collect();
+    if right.iter().any(|issuer| is_published(issuer)) {
         return Check::Quiet;
     }
-    let Some(actual) =
-        published.into_iter().collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().next())
-    else {
+    right.insert(0, iss.to_owned());
+    let published: Option<Vec<String>> = stated(&key).map(|issuer| filled(issuer, tenant)).collect();
+    let Some(actual) = published.and_then(|all| all.into_iter().next()) else {
         // A template that no tenant of the token can fill.
         return Check::NotEvaluable(Reason::CLAIM_ABSENT);
     };
     let evidence = Evidence::new("The key that verifies the token is published for another issuer.")
         .expected(right.join(", "))
         .actual(actual)
-        .fact("key_issuers", stated);
+        .fact("key_issuers", stated(&key).collect::<Vec<_>>());
     Check::fires(key.describe(evidence, None))
+}
+
+/// The `issuer` properties with which the sources of the token's issuer list the key.
+fn stated<'k>(key: &VerifyingKey<'k>) -> impl Iterator<Item = &'k str> {
+    key.listings().flat_map(|listing| listing.issuers.iter().flatten()).map(String::as_str)
 }
 
 /// The v2 issuers of a tenant in the clouds that an issuer can belong to.
@@ -120,17 +114,12 @@ fn filled(issuer: &str, tenant: Option<&str>) -> Option<String> {
 /// True for a v1 token of an Entra issuer whose key belongs to personal accounts (rules.md 4.1): every issuer property
 /// says so; or without any, its certificate, or that only sources of personal accounts list it while others of the
 /// authority were captured.
-fn personal_key_on_v1(
-    key: &VerifyingKey<'_>,
-    listings: &[&Listing],
-    stated: &[&str],
-    claims: &Claims<'_>,
-) -> bool {
+fn personal_key_on_v1(key: &VerifyingKey<'_>, claims: &Claims<'_>) -> bool {
     if claims.issuer.is_none_or(|issuer| issuer.version != 1) {
         return false;
     }
-    if !stated.is_empty() {
-        return stated.iter().all(|issuer| issuer.to_ascii_lowercase().contains(entra::PERSONAL_TENANT));
+    if stated(key).next().is_some() {
+        return stated(key).all(names_personal_tenant);
     }
     let certificates = &key.keys.key(key.id).certificates;
     if certificates.iter().any(|certificate| memmem::find(&certificate.der, PERSONAL_SUBJECT).is_some()) {
@@ -141,6 +130,12 @@ fn personal_key_on_v1(
             part.eq_ignore_ascii_case("consumers") || part.eq_ignore_ascii_case(entra::PERSONAL_TENANT)
         })
     };
-    listings.iter().all(|listing| personal(key.keys.source_name(listing.source)))
+    key.listings().all(|listing| personal(key.keys.source_name(listing.source)))
         && key.authority.sources.iter().any(|source| !personal(key.keys.source_name(*source)))
+}
+
+/// True if an `issuer` property holds the tenant of personal accounts, in any letter case.
+fn names_personal_tenant(issuer: &str) -> bool {
+    let tenant = entra::PERSONAL_TENANT.as_bytes();
+    issuer.as_bytes().windows(tenant.len()).any(|window| window.eq_ignore_ascii_case(tenant))
 }

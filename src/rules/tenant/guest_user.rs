@@ -28,15 +28,15 @@ rule! {
 
 fn check(pairing: &Pairing<'_>) -> Check {
     let Some(claims) = pairing.token.claims() else { return Check::NotEvaluable(Reason::NO_CLAIMS) };
-    let evidence = Evidence::new("The user is a guest in the tenant.").expected("a member of the tenant");
+    let evidence = || Evidence::new("The user is a guest in the tenant.").expected("a member of the tenant");
     let mut evidence = match (account(claims), provider(claims)) {
         (Some(1), provider) => {
-            let evidence = evidence.actual("acct 1").fact("claim", "acct");
+            let evidence = evidence().actual("acct 1").fact("claim", "acct");
             if let Provider::Other(idp) = provider { evidence.fact("idp", idp) } else { evidence }
         }
         (Some(_), _) | (None, Provider::Home) => return Check::Quiet,
         (None, Provider::Untold) => return Check::NotEvaluable(Reason::CLAIM_ABSENT),
-        (None, Provider::Other(idp)) => evidence.actual(idp).fact("claim", "idp"),
+        (None, Provider::Other(idp)) => evidence().actual(idp).fact("claim", "idp"),
     };
     if account(claims).is_none() {
         evidence.confidence = Some(Confidence::Heuristic);

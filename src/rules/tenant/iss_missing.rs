@@ -1,5 +1,6 @@
 //! `iss-missing`
 
+use crate::codec;
 use crate::codec::json::Value;
 use crate::facts::{Context, TokenFacts};
 use crate::rules::kit::{Check, Evidence, Reason, rule};
@@ -26,7 +27,7 @@ fn check(token: &TokenFacts, _: Context<'_>) -> Check {
     let Some(claims) = token.claims() else { return Check::NotEvaluable(Reason::NO_CLAIMS) };
     let reason = match claims.member("iss") {
         None | Some(Value::Null) => "absent",
-        Some(Value::String(iss)) if iss.trim().is_empty() => "blank",
+        Some(Value::String(iss)) if codec::is_blank(iss) => "blank",
         Some(Value::String(_)) => return Check::Quiet,
         Some(_) => "wrong-type",
     };

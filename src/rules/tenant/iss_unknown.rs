@@ -1,5 +1,6 @@
 //! `iss-unknown`
 
+use crate::codec;
 use crate::entra;
 use crate::facts::Pairing;
 use crate::rules::kit::{Check, Evidence, Reason, rule};
@@ -21,7 +22,7 @@ rule! {
 
 fn check(pairing: &Pairing<'_>) -> Check {
     let claims = pairing.token.claims();
-    let Some(iss) = claims.and_then(|claims| claims.iss).filter(|iss| !iss.trim().is_empty()) else {
+    let Some(iss) = claims.and_then(|claims| claims.iss).filter(|iss| !codec::is_blank(iss)) else {
         return Check::NotEvaluable(Reason::CLAIM_ABSENT);
     };
     if claims.is_some_and(|claims| claims.issuer.is_some()) {

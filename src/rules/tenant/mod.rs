@@ -18,6 +18,7 @@ pub(super) mod tid_missing;
 pub(super) mod tid_not_guid;
 
 use super::kit::{Check, Evidence, Reason};
+use crate::codec;
 use crate::entra::{self, EntraIssuer, IssuerKind};
 use crate::facts::Pairing;
 use crate::policy::IssuerKindName;
@@ -39,7 +40,7 @@ enum Provider<'t> {
 /// Compares `idp` with `iss`. A v1 token without it, and one of an application, speaks of its own tenant; a v2 token
 /// carries it only on demand, so that its absence proves nothing.
 fn provider<'t>(claims: &Claims<'t>) -> Provider<'t> {
-    let Some(idp) = claims.text("idp").filter(|idp| !idp.trim().is_empty()) else {
+    let Some(idp) = claims.text("idp").filter(|idp| !codec::is_blank(idp)) else {
         let own = claims.version == Version::V1 || matches!(claims.kind, Kind::App { .. });
         return if own { Provider::Home } else { Provider::Untold };
     };

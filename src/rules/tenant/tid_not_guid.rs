@@ -22,11 +22,11 @@ rule! {
 
 fn check(token: &TokenFacts, _: Context<'_>) -> Check {
     let Some(claims) = token.claims() else { return Check::NotEvaluable(Reason::NO_CLAIMS) };
-    let evidence = Evidence::new("The tenant of the token is no id of a tenant.").expected("a GUID");
+    let evidence = || Evidence::new("The tenant of the token is no id of a tenant.").expected("a GUID");
     match claims.member("tid") {
         None | Some(Value::Null) => Check::NotEvaluable(Reason::CLAIM_ABSENT),
         Some(Value::String(tid)) if entra::is_guid(tid) => Check::Quiet,
-        Some(Value::String(tid)) => Check::fires(evidence.actual(*tid)),
-        Some(_) => Check::fires(evidence.fact("reason", "wrong-type")),
+        Some(Value::String(tid)) => Check::fires(evidence().actual(*tid)),
+        Some(_) => Check::fires(evidence().fact("reason", "wrong-type")),
     }
 }

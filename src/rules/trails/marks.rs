@@ -1,5 +1,6 @@
 //! What is known of a use beside its texts, a bit each.
 
+use crate::codec;
 use crate::codec::algorithm::Algorithm;
 use crate::facts::{Facts, Pairing, same_audience};
 use crate::policy::Preset;
@@ -134,6 +135,6 @@ fn is_forged(facts: &Facts<'_>) -> bool {
 }
 
 fn is_foreign(claims: &Claims<'_>, pairing: &Pairing<'_>) -> bool {
-    let Some(iss) = claims.iss.filter(|iss| !iss.trim().is_empty()) else { return false };
+    let Some(iss) = claims.iss.filter(|iss| !codec::is_blank(iss)) else { return false };
     claims.issuer.is_none() && !pairing.validation.lists_issuer(iss)
 }
