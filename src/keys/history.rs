@@ -314,7 +314,7 @@ impl KeyHistory {
     /// sources that did.
     pub fn standing(&self, key: KeyId, authority: &Authority, at: UtcMicros) -> Standing {
         let own = self.own_listings(key, authority).map(|listing| &listing.standing);
-        let mut standing = timeline::join(own.clone());
+        let mut standing = timeline::join(&own);
         standing.presence = match timeline::seen(own, at) {
             Some(presence) => presence,
             None if !self.covers(authority, at) => Presence::NoCoverage,

@@ -73,7 +73,7 @@ impl Listing {
 
     /// What this source alone proves of the key's life. The presence says nothing.
     pub fn bounds(&self) -> Standing {
-        timeline::join(std::iter::once(&self.standing))
+        timeline::join(&std::iter::once(&self.standing))
     }
 }
 

@@ -134,7 +134,7 @@ impl KeyHistory {
             pem: key.prepared.material().subject_public_key_info().map(|der| pem(&der)),
             clouds: key.clouds.clone(),
             certificates: key.certificates.iter().map(CertificateRow::of).collect(),
-            life: Life::of(&timeline::join(standings.iter().copied())),
+            life: Life::of(&timeline::join(&standings.iter().copied())),
             sources: key.listings.iter().map(|listing| self.key_source_detail(id, listing)).collect(),
         }
     }

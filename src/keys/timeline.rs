@@ -162,7 +162,7 @@ pub(super) fn retired<'s>(standings: impl Iterator<Item = &'s SourceStanding>) -
 ///
 /// A source that had no capture before the key's first sighting says nothing about the time before it. Retirement takes
 /// the proof of every source, and the last of them completes it.
-pub(super) fn join<'s>(standings: impl Iterator<Item = &'s SourceStanding> + Clone) -> Standing {
+pub(super) fn join<'s>(standings: &(impl Iterator<Item = &'s SourceStanding> + Clone)) -> Standing {
     let each = || standings.clone();
     let looked_before = || each().filter(|standing| standing.last_absent_before.is_some());
     let unpublished = looked_before().map(|standing| standing.absent_before_until);
@@ -281,13 +281,13 @@ mod tests {
             KEY,
             UtcMicros(10 * HOUR),
         );
-        let both = join([&a, &still].into_iter());
+        let both = join(&[&a, &still].into_iter());
         assert_eq!((hours(both.retired_at), hours(both.absent_before_until)), (None, Some(0)));
         assert_eq!((hours(Some(both.first_seen)), hours(Some(both.last_seen))), (Some(10), Some(11)));
-        let both = join([&a, &later.unwrap()].into_iter());
+        let both = join(&[&a, &later.unwrap()].into_iter());
         assert_eq!((hours(both.retired_at), hours(both.first_absent_after)), (Some(50), Some(25)));
         let unproven =
             SourceStanding::new(&source(&[(5, '-'), (12, '+')]), KEY, UtcMicros(10 * HOUR)).unwrap();
-        assert_eq!(join([&a, &unproven].into_iter()).absent_before_until, None);
+        assert_eq!(join(&[&a, &unproven].into_iter()).absent_before_until, None);
     }
 }
