@@ -1,6 +1,6 @@
-//! One signature after the other by the library against four at a time in the lanes: RS256 over messages of 1.1 KB, three keys mixed,
-//! hash, padding and comparison included, at each width. The two take turns within one run and are timed by the processor time
-//! of the thread, so that their ratio holds on a busy machine, where criterion's would not.
+//! One signature after the other by the library against many at a time in the lanes, by each kernel that the processor can run: RS256 over
+//! messages of 1.1 KB, three keys mixed, hash, padding and comparison included, at each width. They take turns within one run and are
+//! timed by the processor time of the thread, so that their ratio holds on a busy machine, where criterion's would not.
 //!
 //! `cargo bench --bench verify`; `TOKENTRAIL_BENCH_ROUNDS` changes the length (default 41).
 
@@ -19,7 +19,7 @@ use aws_lc_rs::signature::KeyPair as _;
 use rustix::time::{ClockId, clock_gettime};
 use sha2::{Digest as _, Sha256};
 use std::hint::black_box;
-use tokentrail::keys::{LANES, LaneJob, LaneKey, accepted, lanes_available};
+use tokentrail::keys::{LaneJob, LaneKernel, LaneKey};
 
 /// Signatures a round.
 const SIGNATURES: u32 = 240;
@@ -37,11 +37,15 @@ fn used_us() -> f64 {
     f64::from(seconds) * 1e6 + f64::from(nanos) / 1e3
 }
 
-/// Microseconds a signature.
-fn timed(run: impl FnOnce()) -> f64 {
+fn used_for(run: impl FnOnce()) -> f64 {
     let before = used_us();
     run();
-    (used_us() - before) / f64::from(SIGNATURES)
+    used_us() - before
+}
+
+/// Microseconds a signature.
+fn timed(run: impl FnOnce()) -> f64 {
+    used_for(run) / f64::from(SIGNATURES)
 }
 
 fn median(times: &mut [f64]) -> f64 {
@@ -53,14 +57,16 @@ fn hashed(case: &Case) -> [u8; 32] {
     Sha256::digest(&case.message).into()
 }
 
-fn in_lanes(cases: &[Case], keys: &[LaneKey], filled: usize) {
-    for four in cases.chunks(filled) {
-        let digests: Vec<[u8; 32]> = four.iter().map(hashed).collect();
-        let mut jobs = [None; LANES];
-        for ((job, case), digest) in jobs.iter_mut().zip(four).zip(&digests) {
-            *job = Some(LaneJob { key: &keys[case.key], digest, signature: &case.signature });
-        }
-        assert!(accepted(&jobs)[..four.len()].iter().all(|good| *good), "a good signature was not accepted");
+fn in_lanes(kernel: LaneKernel, cases: &[Case], keys: &[LaneKey], filled: usize) {
+    for some in cases.chunks(filled) {
+        let digests: Vec<[u8; 32]> = some.iter().map(hashed).collect();
+        let jobs: Vec<LaneJob<'_>> = some
+            .iter()
+            .zip(&digests)
+            .map(|(case, digest)| LaneJob { key: &keys[case.key], digest, signature: &case.signature })
+            .collect();
+        let accepted = kernel.accepted(&jobs);
+        assert!(accepted[..some.len()].iter().all(|good| *good), "a good signature was not accepted");
     }
 }
 
@@ -70,9 +76,7 @@ fn width(bits: usize, size: KeySize, rounds: usize) {
         pairs.iter().map(|pair| pair.public_key().into()).collect();
     let parsed = public.iter().map(|key| key.to_parsed_public_key(&sign::RSA_PKCS1_2048_8192_SHA256));
     let parsed: Vec<_> = parsed.collect::<Result<_, _>>().expect("a key that the library takes");
-    let before = used_us();
     let keys: Vec<_> = public.iter().map(|key| LaneKey::new(&key.n, &key.e).expect("a usual key")).collect();
-    let prepared = (used_us() - before) / 3.0;
     let random = SystemRandom::new();
     let case = |at: u32| {
         let key = usize::try_from(at % 3).expect("a small number");
@@ -82,37 +86,47 @@ fn width(bits: usize, size: KeySize, rounds: usize) {
         Case { key, message, signature }
     };
     let cases: Vec<Case> = (0..SIGNATURES).map(case).collect();
-    let mut times = [const { Vec::new() }; 6];
+    let kernels: Vec<LaneKernel> =
+        LaneKernel::ALL.into_iter().filter(|kernel| kernel.is_available()).collect();
+    let rows: Vec<(LaneKernel, usize)> =
+        kernels.iter().flat_map(|kernel| (1..=kernel.lanes()).map(|filled| (*kernel, filled))).collect();
+    let prepared: Vec<f64> =
+        kernels.iter().map(|kernel| used_for(|| in_lanes(*kernel, &cases[..3], &keys, 3)) / 3.0).collect();
+    let [mut library, mut hash] = [const { Vec::new() }; 2];
+    let mut lanes = vec![Vec::new(); rows.len()];
     for _ in 0..rounds {
-        times[0].push(timed(|| {
+        library.push(timed(|| {
             for case in &cases {
                 let good = parsed[case.key].verify_sig(&case.message, &case.signature);
                 good.expect("a good signature");
             }
         }));
-        for (filled, times) in (1..=LANES).zip(&mut times[1..]) {
-            times.push(timed(|| in_lanes(&cases, &keys, filled)));
+        for ((kernel, filled), times) in rows.iter().zip(&mut lanes) {
+            times.push(timed(|| in_lanes(*kernel, &cases, &keys, *filled)));
         }
-        times[5].push(timed(|| {
+        hash.push(timed(|| {
             for case in &cases {
                 black_box(hashed(black_box(case)));
             }
         }));
     }
-    let [library, one, two, three, four, hash] = times.each_mut().map(|times| median(times));
-    println!(
-        "RS256, {bits} bits: library {library:.2} us, lanes {four:.2} us (3 filled: {three:.2}, 2: {two:.2}, 1: \
-         {one:.2}), of which hash {hash:.2} us; {:.2} times the library; a key is prepared in {prepared:.0} us",
-        library / four
-    );
+    let (library, hash) = (median(&mut library), median(&mut hash));
+    println!("RS256, {bits} bits: library {library:.2} us, of which hash {hash:.2} us");
+    for (kernel, prepared) in kernels.iter().zip(prepared) {
+        let of_kernel = rows.iter().zip(&mut lanes).filter(|((of, _), _)| of == kernel);
+        let times: Vec<f64> = of_kernel.map(|(_, times)| median(times)).collect();
+        let full = times.last().copied().expect("at least one lane");
+        let filled: Vec<String> = times.iter().map(|time| format!("{time:.2}")).collect();
+        println!(
+            "  {kernel:?}: {full:.2} us, {:.2} times the library; 1, 2 .. lanes filled: {}; a key is prepared in {prepared:.0} us",
+            library / full,
+            filled.join(" ")
+        );
+    }
 }
 
 fn main() {
     let rounds = std::env::var("TOKENTRAIL_BENCH_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
-    if !lanes_available() {
-        println!("this processor has no lanes: AVX2 and FMA are needed");
-        return;
-    }
     for (bits, size) in [(2048, KeySize::Rsa2048), (3072, KeySize::Rsa3072), (4096, KeySize::Rsa4096)] {
         width(bits, size, rounds.unwrap_or(41));
     }

@@ -1,7 +1,8 @@
-//! Signatures under real keys, good, forged and malformed, judged by the lanes and by the library: a different answer ends the run.
+//! Signatures under real keys, good, forged and malformed, judged by the library and in the lanes by each kernel that the processor can
+//! run: a different answer ends the run.
 //! `scripts/verify-differential.sh` builds and runs it.
 //!
-//! Arguments: checks (default 1000000), seed (default 1).
+//! Arguments: checks for each kernel (default 1000000), seed (default 1).
 
 #![allow(
     clippy::expect_used,
@@ -16,7 +17,7 @@ use aws_lc_rs::signature as sign;
 use aws_lc_rs::signature::KeyPair as _;
 use rsa::BigUint;
 use sha2::{Digest as _, Sha256};
-use tokentrail::keys::{LANES, LaneJob, LaneKey, accepted, lanes_available};
+use tokentrail::keys::{LaneJob, LaneKernel, LaneKey};
 
 /// Keys of one width.
 const KEYS: usize = 4;
@@ -98,24 +99,26 @@ impl Signer {
     }
 }
 
-/// Checks four a round; the numbers of bad and good ones.
-fn compare(signers: &[Signer], rounds: usize, random: &mut Random) -> [usize; 2] {
+/// Fills the lanes again and again; the numbers of bad and good signatures.
+fn compare(kernel: LaneKernel, signers: &[Signer], checks: usize, random: &mut Random) -> [usize; 2] {
     let mut counts = [0; 2];
-    for round in 0..rounds {
-        let cases: [_; LANES] = std::array::from_fn(|_| {
+    while counts.iter().sum::<usize>() < checks {
+        let case = |_| {
             let signer = &signers[random.below(signers.len())];
             // Now and then another key's signature.
             let of = if random.below(16) == 0 { &signers[random.below(signers.len())] } else { signer };
             let (message, signature) = of.case(random);
             let digest: [u8; 32] = Sha256::digest(&message).into();
             (signer, message, digest, signature)
-        });
-        let jobs = cases
-            .each_ref()
-            .map(|(signer, _, digest, signature)| Some(LaneJob { key: &signer.lane, digest, signature }));
-        for ((signer, message, _, signature), accepted) in cases.iter().zip(accepted(&jobs)) {
+        };
+        let cases: Vec<_> = (0..kernel.lanes()).map(case).collect();
+        let jobs: Vec<_> = cases
+            .iter()
+            .map(|(signer, _, digest, signature)| LaneJob { key: &signer.lane, digest, signature })
+            .collect();
+        for ((signer, message, _, signature), accepted) in cases.iter().zip(kernel.accepted(&jobs)) {
             let good = signer.library.verify_sig(message, signature).is_ok();
-            assert_eq!(accepted, good, "round {round}: the library says {good}");
+            assert_eq!(accepted, good, "{kernel:?}, after {counts:?}: the library says {good}");
             counts[usize::from(good)] += 1;
         }
     }
@@ -126,13 +129,19 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     let checks: usize = arguments.next().map_or(1_000_000, |text| text.parse().expect("a number of checks"));
     let seed: u64 = arguments.next().map_or(1, |text| text.parse().expect("a seed"));
-    assert!(lanes_available(), "this processor has no lanes: AVX2 and FMA are needed");
+    let kernels: Vec<LaneKernel> =
+        LaneKernel::ALL.into_iter().filter(|kernel| kernel.is_available()).collect();
+    assert!(!kernels.is_empty(), "this processor has no lanes: AVX2 and FMA are needed");
     for (bits, size, share) in
         [(2048, KeySize::Rsa2048, 2), (3072, KeySize::Rsa3072, 4), (4096, KeySize::Rsa4096, 4)]
     {
         let mut random = Random(seed);
         let signers: Vec<Signer> = (0..KEYS).map(|_| Signer::new(size, &mut random)).collect();
-        let [bad, good] = compare(&signers, checks / share / LANES, &mut random);
-        println!("RS256, {bits} bits: {good} good and {bad} bad signatures, 0 different answers");
+        for kernel in &kernels {
+            let [bad, good] = compare(*kernel, &signers, checks / share, &mut random);
+            println!(
+                "RS256, {bits} bits, {kernel:?}: {good} good and {bad} bad signatures, 0 different answers"
+            );
+        }
     }
 }

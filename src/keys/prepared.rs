@@ -6,7 +6,7 @@
 use super::jwk::Curve;
 use super::jwk::Material;
 use super::jwk::Unusable;
-use super::rsa_x4::LaneKey;
+use super::lanes::LaneKey;
 use crate::codec::algorithm::Algorithm;
 use aws_lc_rs::signature;
 use aws_lc_rs::signature::ParsedPublicKey;
@@ -34,7 +34,7 @@ pub struct PreparedKey {
     kty: KeyType,
     /// The library's form of it for each algorithm, in the order of [`slot`]; `None` inside where the library refuses it.
     parsed: [OnceLock<Option<ParsedPublicKey>>; 9],
-    /// Its form for four signatures at once.
+    /// Its form for many signatures at once.
     lane_key: OnceLock<Option<Box<LaneKey>>>,
 }
 
@@ -121,7 +121,7 @@ impl PreparedKey {
             && self.parsed(algorithm).is_some_and(|key| key.verify_sig(message, signature).is_ok())
     }
 
-    /// The key for [`super::accepted`], which takes RS256 with RSA keys of the usual sizes and exponent.
+    /// The key for [`super::LaneKernel`], which takes RS256 with RSA keys of the usual sizes and exponent.
     pub fn lane_key(&self, algorithm: Algorithm) -> Option<&LaneKey> {
         let Material::Rsa { modulus, exponent } = &self.material else { return None };
         if algorithm != Algorithm::Rs256 || self.fit(algorithm) != Fit::Fits {

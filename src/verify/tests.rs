@@ -8,6 +8,7 @@ use super::VerifyItem;
 use crate::codec::algorithm::Algorithm;
 use crate::codec::base64url::encode;
 use crate::keys::KeyHistory;
+use crate::keys::LaneKernel;
 use crate::keys::testing;
 use crate::keys::testing::TestKey;
 use crate::time::DAY;
@@ -328,10 +329,13 @@ fn lanes_and_library_say_the_same_of_every_batch() {
     for verdict in [Verdict::Valid, Verdict::Invalid, Verdict::KeyUnknown, Verdict::Truncated] {
         assert!(portable.iter().any(|found| found.verdict == verdict), "{verdict:?}");
     }
-    for size in [1, 2, 3, 5, items.len()] {
-        let found: Vec<Signature> =
-            items.chunks(size).flat_map(|batch| verifier.verify_batch(batch)).collect();
-        assert_eq!(alone(&found), alone(&portable), "batches of {size}");
+    for kernel in LaneKernel::ALL {
+        for size in [1, 2, 3, 5, 9, items.len()] {
+            let verifier = verifier.with(Some(kernel));
+            let found: Vec<Signature> =
+                items.chunks(size).flat_map(|batch| verifier.verify_batch(batch)).collect();
+            assert_eq!(alone(&found), alone(&portable), "{kernel:?}, batches of {size}");
+        }
     }
 }
 

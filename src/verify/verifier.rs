@@ -14,8 +14,8 @@ use crate::keys::Fit;
 use crate::keys::KeyHistory;
 use crate::keys::KeyId;
 use crate::keys::LaneJob;
+use crate::keys::LaneKernel;
 use crate::keys::PreparedKey;
-use crate::keys::lanes_available;
 use crate::time::UtcMicros;
 use crate::token::Claims;
 use crate::token::Form;
@@ -46,20 +46,26 @@ pub struct VerifyItem<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Verifier<'k> {
     history: Option<&'k KeyHistory>,
-    /// Whether signatures may share the lanes of a vector.
-    lanes: bool,
+    /// What verifies signatures many at once, if anything may.
+    kernel: Option<LaneKernel>,
 }
 
 impl<'k> Verifier<'k> {
     /// Without a history, every signature that would need a key is [`Verdict::NotCovered`].
     pub fn new(history: Option<&'k KeyHistory>) -> Self {
-        Self { history, lanes: true }
+        Self { history, kernel: LaneKernel::fastest() }
     }
 
     /// The same, with nothing but the library: slower, and the same verdicts.
     #[must_use]
     pub fn portable(self) -> Self {
-        Self { lanes: false, ..self }
+        self.with(None)
+    }
+
+    /// The same, with this kernel.
+    #[must_use]
+    pub(super) fn with(self, kernel: Option<LaneKernel>) -> Self {
+        Self { kernel, ..self }
     }
 
     /// The verdict on each item, in their order.
@@ -67,8 +73,8 @@ impl<'k> Verifier<'k> {
         let mut authorities = HashMap::new();
         let mut all: Vec<(Signature, Option<Open<'_>>)> =
             batch.iter().map(|item| self.look(item, &mut authorities)).collect();
-        if let Some(history) = self.history.filter(|_| self.lanes && lanes_available()) {
-            let mut lanes = Lanes::new();
+        if let (Some(history), Some(kernel)) = (self.history, self.kernel) {
+            let mut lanes = Lanes::new(kernel);
             for (at, (found, open)) in all.iter().enumerate() {
                 if let Some((key, job)) = open.as_ref().and_then(|open| open.lane_job(history, found)) {
                     lanes.offer((at, key), job);

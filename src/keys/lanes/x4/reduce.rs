@@ -1,4 +1,4 @@
-//! Montgomery reduction of columns; the bounds stand in `rsa_x4`.
+//! Montgomery reduction of columns; the bounds stand in `x4`.
 
 #![expect(clippy::as_conversions, clippy::indexing_slicing, reason = "lengths that depend on no input")]
 
@@ -12,7 +12,6 @@ use super::columns::put;
 use super::columns::put_high;
 use super::columns::set_bits;
 use super::columns::take;
-use super::key::Constants;
 use super::key::HALF;
 use super::roll::block;
 use super::roll::row;
@@ -20,14 +19,20 @@ use std::arch::x86_64::{
     __m256d, __m256i, _mm256_add_epi64, _mm256_castsi256_pd, _mm256_setzero_pd, _mm256_setzero_si256,
 };
 
+/// What depends on the keys of four lanes, side by side: as in [`Key`](super::Key).
+pub(super) struct Constants<const D: usize> {
+    pub(super) n: [__m256d; D],
+    pub(super) c1: [__m256d; D],
+    pub(super) c4: [__m256d; D],
+    pub(super) k: [__m256d; D],
+    pub(super) fk: [__m256d; D],
+    pub(super) n_inv: [__m256d; 4],
+}
+
 /// The sum in the columns, divided by `R` modulo `n`. The columns are used up.
 #[inline(never)]
 #[target_feature(enable = "avx2,fma")]
-pub(super) fn reduce<const D: usize>(
-    columns: &mut [__m256i],
-    key: &Constants<__m256d, D>,
-    out: &mut [__m256d; D],
-) {
+pub(super) fn reduce<const D: usize>(columns: &mut [__m256i], key: &Constants<D>, out: &mut [__m256d; D]) {
     let single = D % 4;
     let mut carry = _mm256_setzero_si256();
     for at in 0..single {

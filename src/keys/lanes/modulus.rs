@@ -43,6 +43,20 @@ impl Modulus {
         self.product(&power, &[1])
     }
 
+    /// `R^-65535 mod n` for `R = 2^bits`, above the modulus and at most its square; in Montgomery's form, times `2^(64 L)`.
+    pub(super) fn inverse_power(&self, bits: usize) -> Vec<u64> {
+        // First 1/R, then its powers 3, 15, 255, 65535.
+        let mut power = self.halved(bits.saturating_sub(64 * self.limbs.len()));
+        for squarings in [1, 2, 4, 8] {
+            let lower = power.clone();
+            for _ in 0..squarings {
+                power = self.product(&power, &power);
+            }
+            power = self.product(&power, &lower);
+        }
+        power
+    }
+
     /// `-1/n mod 2^(64 L)`
     pub(super) fn inverse(&self) -> Vec<u64> {
         self.reduced(vec![1]).0
@@ -117,4 +131,21 @@ pub(super) fn limbs(number: &[u8]) -> Vec<u64> {
 /// The number, big-endian.
 pub(super) fn big_endian(limbs: &[u64]) -> Vec<u8> {
     limbs.iter().rev().flat_map(|limb| limb.to_be_bytes()).collect()
+}
+
+/// Digits of `W` bits, up to 57, of a big-endian number, the lowest first; what is beyond the `N`th is left out.
+#[inline]
+pub(super) fn digits<const W: usize, const N: usize>(number: &[u8]) -> [u64; N] {
+    let mut digits = [0; N];
+    for (at, digit) in digits.iter_mut().enumerate() {
+        let below =
+            number.len().checked_sub(at * W / 8).and_then(|end| number.get(..end)).unwrap_or_default();
+        // The eight bytes that hold it; fewer at the upper end.
+        let word = match below.last_chunk() {
+            Some(word) => u64::from_be_bytes(*word),
+            None => below.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+        };
+        *digit = word >> (at * W % 8) & ((1 << W) - 1);
+    }
+    digits
 }

@@ -1,7 +1,9 @@
-//! The congruence that makes a signature good, in four lanes; why it does stands in `rsa_x4`.
+//! The congruence that makes a signature good, in four lanes; why it does stands in `lanes`.
 
 #![expect(clippy::indexing_slicing, reason = "lengths depend on no input")]
 
+use super::super::LaneJob;
+use super::super::modulus::digits;
 use super::LANES;
 use super::columns::BIAS;
 use super::columns::BIAS_CARRY;
@@ -18,9 +20,10 @@ use super::columns::set;
 use super::columns::set_bits;
 use super::columns::start;
 use super::columns::take;
-use super::key::Constants;
 use super::key::HALF;
-use super::key::digits;
+use super::key::Key;
+use super::key::W;
+use super::reduce::Constants;
 use super::reduce::reduce;
 use super::roll::Rolling;
 use super::roll::block;
@@ -31,15 +34,6 @@ use std::arch::x86_64::{
     _mm256_castsi256_pd, _mm256_cmp_pd, _mm256_movemask_pd, _mm256_or_pd, _mm256_set_epi64x, _mm256_set_pd,
     _mm256_set1_epi64x, _mm256_setzero_pd, _mm256_setzero_si256, _mm256_sub_epi64,
 };
-
-/// A signature below the modulus, and what it should be of.
-#[derive(Clone, Copy)]
-pub(super) struct Lane<'a, const D: usize> {
-    pub(super) key: &'a Constants<f64, D>,
-    /// Big-endian, of at most the modulus' length.
-    pub(super) signature: &'a [u8],
-    pub(super) digest: &'a [u8; 32],
-}
 
 /// True if MXCSR stands as Rust demands of all code: round to nearest, nothing flushed to zero, no exception raised. Foreign code in the
 /// process may have changed it, and every bound in here rests on it.
@@ -60,11 +54,11 @@ pub(super) fn is_default(control: u32) -> bool {
 
 /// For each lane, whether the signature raised to 65537 is the encoded digest modulo `n`.
 #[target_feature(enable = "avx2,fma")]
-pub(super) fn congruent<const D: usize>(lanes: &[Lane<'_, D>; LANES]) -> [bool; LANES] {
-    let key = &side_by_side_keys(lanes);
-    let s = balanced(&lanes.map(|lane| digits(lane.signature)), false);
+pub(super) fn congruent<const D: usize>(lanes: &[LaneJob<'_>; LANES]) -> [bool; LANES] {
+    let key = &side_by_side_keys::<D>(lanes.map(|lane| lane.key.x4()));
+    let s = balanced(&lanes.map(|lane| digits::<W, D>(lane.signature)), false);
     // -h
-    let hash: [__m256d; HASH_DIGITS] = balanced(&lanes.map(|lane| digits(lane.digest)), true);
+    let hash = balanced(&lanes.map(|lane| digits::<W, HASH_DIGITS>(lane.digest)), true);
     let mut space = [_mm256_setzero_si256(); COLUMNS_MAX];
     let columns = &mut space[..2 * D];
     let mut x = s;
@@ -142,7 +136,7 @@ fn balanced<const N: usize>(unsigned: &[[u64; N]; LANES], negative: bool) -> [__
 /// `a = a a / R mod n`
 #[inline(never)]
 #[target_feature(enable = "avx2,fma")]
-fn square<const D: usize>(a: &mut [__m256d; D], key: &Constants<__m256d, D>, columns: &mut [__m256i]) {
+fn square<const D: usize>(a: &mut [__m256d; D], key: &Constants<D>, columns: &mut [__m256i]) {
     start(columns, &Tables::<D>::SQUARE);
     let single = D % 4;
     for at in (0..D - single).step_by(4) {
@@ -195,10 +189,11 @@ fn square_four(columns: &mut [__m256i], digits: &[__m256d]) {
     state.close(&mut columns[4 + later.len()..]);
 }
 
-/// Four numbers side by side.
+/// Four numbers of `N` digits side by side.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-fn side_by_side<const N: usize>(numbers: [&[f64; N]; LANES]) -> [__m256d; N] {
+fn side_by_side<const N: usize>(numbers: [&[f64]; LANES]) -> [__m256d; N] {
+    let numbers = numbers.map(|number| &number[..N]);
     let mut vectors = [_mm256_setzero_pd(); N];
     for (at, vector) in vectors.iter_mut().enumerate() {
         *vector = _mm256_set_pd(numbers[3][at], numbers[2][at], numbers[1][at], numbers[0][at]);
@@ -208,14 +203,34 @@ fn side_by_side<const N: usize>(numbers: [&[f64; N]; LANES]) -> [__m256d; N] {
 
 /// The constants of four keys side by side.
 #[target_feature(enable = "avx2,fma")]
-fn side_by_side_keys<const D: usize>(lanes: &[Lane<'_, D>; LANES]) -> Constants<__m256d, D> {
+fn side_by_side_keys<const D: usize>(keys: [&Key; LANES]) -> Constants<D> {
     Constants {
-        modulus: Vec::new(),
-        n: side_by_side(lanes.map(|lane| &lane.key.n)),
-        c1: side_by_side(lanes.map(|lane| &lane.key.c1)),
-        c4: side_by_side(lanes.map(|lane| &lane.key.c4)),
-        k: side_by_side(lanes.map(|lane| &lane.key.k)),
-        fk: side_by_side(lanes.map(|lane| &lane.key.fk)),
-        n_inv: side_by_side(lanes.map(|lane| &lane.key.n_inv)),
+        n: side_by_side(keys.map(|key| key.n.as_slice())),
+        c1: side_by_side(keys.map(|key| key.c1.as_slice())),
+        c4: side_by_side(keys.map(|key| key.c4.as_slice())),
+        k: side_by_side(keys.map(|key| key.k.as_slice())),
+        fk: side_by_side(keys.map(|key| key.fk.as_slice())),
+        n_inv: side_by_side(keys.map(|key| key.n_inv.as_slice())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_default_floating_point_will_do() {
+        assert!(is_default(0x1f80), "as a thread starts");
+        assert!(is_default(0x1fbf), "whatever happened so far");
+        for (control, why) in [
+            (0x1fc0, "operands flushed to zero"),
+            (0x9f80, "results flushed to zero"),
+            (0x3f80, "rounding down"),
+            (0x5f80, "rounding up"),
+            (0x7f80, "rounding to zero"),
+            (0x0f80, "inexact results raise"),
+        ] {
+            assert!(!is_default(control), "{why}");
+        }
     }
 }
