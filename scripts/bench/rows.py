@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 
@@ -157,15 +158,26 @@ def elapsed(series, corpus):
 
 
 def cores(setting):
-    """Two cores against one, by wall time."""
+    """Two cores against one, by wall time; beside it what two runs side by side, which share nothing, do at once."""
     for work, corpus in [("distinct", distinct_corpus(setting)), ("100 times", repeat_corpus(setting))]:
+        alone = setting.audit(corpus)
         runs = interleaved(
             setting.rounds,
-            {"two": (setting.audit(corpus, jobs=2), 2), "one": (setting.audit(corpus), 1)},
+            {"two": (setting.audit(corpus, jobs=2), 2), "one": (alone, 1), "pair": (side_by_side(setting, alone), 2)},
         )
-        two, one = runs["two"], runs["one"]
-        this, against = elapsed(two, corpus), f"one core: {elapsed(one, corpus)}"
+        two, one, pair = runs["two"], runs["one"], runs["pair"]
+        limit = 2 * ratio(one, pair, wall)[0]
+        this = elapsed(two, corpus)
+        against = f"one core: {elapsed(one, corpus)}; two runs side by side: {limit:.2f}x"
         yield Row(f"two cores against one, {work}", this, against, ratio(one, two, wall), 1.9, peak=two.peak())
+
+
+def side_by_side(setting, command):
+    """A command, and the same with another output at the same time: what this machine's two cores do at the most."""
+    other = [setting.folder / "beside" if word == setting.folder / "out" else word for word in command]
+    both = [shlex.join(str(word) for word in words) for words in (command, other)]
+    # One is what a run with findings ends with.
+    return ["sh", "-c", f"{both[0]} & first=$!; {both[1]}; second=$?; wait $first; test $? -le 1 -a $second -le 1"]
 
 
 def nginx(setting):

@@ -1,7 +1,7 @@
 //! What all uses of a record have in common.
 
 use super::Partial;
-use crate::facts::{Context, DataTenant, Facts, JudgedTime, Outcome, Position, TokenFacts, Tokenless};
+use crate::facts::{self, Context, DataTenant, Facts, JudgedTime, Outcome, Position, TokenFacts, Tokenless};
 use crate::policy::{ApiSettings, Validation};
 use crate::record::{Record, TokenHit};
 use crate::verify::Verdict;
@@ -41,6 +41,7 @@ impl<'a> Shared<'a> {
             data_tenant: &self.data_tenant,
             token,
             verdict,
+            doubted: facts::is_doubted(token, context, self.time),
             foreign_key: None,
             context,
         }

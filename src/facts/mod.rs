@@ -5,7 +5,7 @@ mod trust;
 mod validator;
 
 pub use place::Place;
-pub use trust::{compromised, holds_at};
+pub use trust::{compromised, holds_at, is_doubted};
 pub use validator::{Answer, Validator, same_audience};
 
 use crate::entra;
@@ -236,6 +236,8 @@ pub struct Facts<'a> {
     pub token: &'a TokenFacts,
     /// The verdict for this request.
     pub verdict: Verdict,
+    /// True if whoever stole a key could have signed the token; see [`is_doubted`].
+    pub doubted: bool,
     /// A key of another authority than the issuer's that verifies the token; see [`Self::seeks_foreign_key`].
     pub foreign_key: Option<KeyId>,
     /// Policy and keys.

@@ -33,8 +33,13 @@ impl Facts<'_> {
 
     /// True if whoever stole a key could have signed the token.
     pub fn is_doubted(&self) -> bool {
-        compromised(self.token, self.context).any(|entry| holds_at(entry, self.time) != Some(false))
+        self.doubted
     }
+}
+
+/// True if a key that verifies a token counts as compromised at a time.
+pub fn is_doubted(token: &TokenFacts, context: Context<'_>, time: Option<JudgedTime>) -> bool {
+    compromised(token, context).any(|entry| holds_at(entry, time) != Some(false))
 }
 
 /// True if everything that the entry gives matches the key.

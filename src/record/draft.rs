@@ -201,6 +201,7 @@ impl<'a, 's> Draft<'a, 's> {
 
     /// Offers a value for a role. Lower ranks win; of equal ones the last, but the first of one array (`group`, 0 for
     /// none).
+    #[inline]
     pub(super) fn offer(&mut self, role: Role, value: Scalar<'a>, rank: u16, group: u32) {
         if value.is_absent() {
             return;
@@ -267,9 +268,9 @@ impl<'a, 's> Draft<'a, 's> {
 
     /// Looks for `access_token` in a URL, path or query, which every format does.
     pub(super) fn take_access_token(&mut self, text: &'a str) {
-        // Nearly all URLs carry none: most have no parameter, and hardly any has an underscore.
-        if memchr::memchr(b'=', text.as_bytes()).is_some()
-            && memchr::memchr(b'_', text.as_bytes()).is_some()
+        // Nearly all URLs carry none: hardly any has an underscore, and most have no parameter.
+        if memchr::memchr(b'_', text.as_bytes()).is_some()
+            && memchr::memchr(b'=', text.as_bytes()).is_some()
             && ACCESS.find(text.as_bytes()).is_some()
         {
             self.take_query(FROM_QUERY, text, "access_token", Field::inner(text));
@@ -277,6 +278,10 @@ impl<'a, 's> Draft<'a, 's> {
     }
 
     fn take_query(&mut self, source: usize, text: &'a str, name: &str, field: Field<'a>) {
+        // Where there is no referer, a dash stands in its place.
+        if memchr::memchr(b'=', text.as_bytes()).is_none() {
+            return;
+        }
         for raw in query::parameters(text, name) {
             let value = query::percent_decoded(raw, self.arena);
             let ends = field.text.ends_with(raw);

@@ -133,7 +133,7 @@ impl Format {
         let mut draft = Draft::new(&self.shape, arena, &mut tokens);
         let outcome = match &self.reader {
             Reader::Json(plan) => json::read(plan, unit, &mut scratch.json, &mut draft),
-            Reader::Template(template) => template.read(unit, &mut draft),
+            Reader::Template(template) => template.read(unit, scratch.json.scanner.vectors, &mut draft),
             Reader::Scan => Ok(read_scan(unit, &mut draft)),
         };
         let result = match outcome {

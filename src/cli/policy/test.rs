@@ -127,6 +127,7 @@ fn find(policy: &Policy, trial: &Trial) -> Result<(Found, Verdict), Failure> {
         data_tenant: &DataTenant::of(Some(policy), api, routed(&request), record.data_tenant),
         token: &token,
         verdict,
+        doubted: false,
         foreign_key: None,
         context: Context { policy: Some(policy), keys: None, baseline: false },
     };

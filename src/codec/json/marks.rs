@@ -73,11 +73,40 @@ mod vectors {
             all.then_some(Self(()))
         }
 
+        /// The bytes as text, if they are ASCII with neither a NUL nor a backslash.
+        #[expect(clippy::unused_self, reason = "a value of this type is the proof that the call is sound")]
+        pub(crate) fn unescaped(self, bytes: &[u8]) -> Option<&str> {
+            // SAFETY: `detect`, the only maker of a `Vectors`, has seen the features that `is_unescaped` enables. Where it says
+            // yes, all bytes are ASCII, which is UTF-8.
+            unsafe { is_unescaped(bytes).then(|| std::str::from_utf8_unchecked(bytes)) }
+        }
+
         #[expect(clippy::unused_self, reason = "a value of this type is the proof that the call is sound")]
         pub(super) fn pass(self, bytes: &[u8], ends: &mut [u32]) -> Option<Seen> {
             // SAFETY: `detect`, the only maker of a `Vectors`, has seen the features that `pass` enables.
             unsafe { pass(bytes, ends) }
         }
+    }
+
+    /// True if every byte is ASCII and none is a NUL or a backslash.
+    #[target_feature(enable = "avx2")]
+    fn is_unescaped(bytes: &[u8]) -> bool {
+        // For each low half of a byte the byte that has it and is odd, or one that has another low half.
+        let table = _mm256_setr_epi8(
+            0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x5c, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x5c, 0,
+            0, 0,
+        );
+        let Some(last) = bytes.last_chunk::<32>() else {
+            return bytes.iter().all(|byte| matches!(byte, 1..0x80) && *byte != b'\\');
+        };
+        let mut odd = _mm256_setzero_si256();
+        // The last block may overlap the one before.
+        for block in bytes.as_chunks::<32>().0.iter().chain([last]) {
+            let block = load(block);
+            let is_odd = _mm256_cmpeq_epi8(_mm256_shuffle_epi8(table, block), block);
+            odd = _mm256_or_si256(odd, _mm256_or_si256(is_odd, block));
+        }
+        _mm256_movemask_epi8(odd) == 0
     }
 
     /// The text that the bytes begin with, up to the first byte that is no ASCII, a control character, a quote or a
@@ -320,6 +349,10 @@ mod vectors {
         }
 
         pub(super) fn pass(self, _: &[u8], _: &mut [u32]) -> Option<Seen> {
+            match self {}
+        }
+
+        pub(crate) fn unescaped(self, _: &[u8]) -> Option<&str> {
             match self {}
         }
     }

@@ -227,7 +227,11 @@ impl<'t, 'e> Cursor<'t, 'e> {
 /// The number, `true`, `false` or `null` (the `None` inside) that the bytes begin with, and its length.
 #[inline]
 pub(super) fn scalar(bytes: &[u8]) -> Option<(Option<Scalar<'static>>, usize)> {
-    let Some(number) = number::read(bytes) else { return word(bytes) };
+    // No number begins with a letter, and `null` is what most fields without a value say.
+    if bytes.first().is_some_and(u8::is_ascii_lowercase) {
+        return word(bytes);
+    }
+    let number = number::read(bytes)?;
     let value = match number.integer {
         Some(integer) => Scalar::Integer(integer),
         // Both parsers round to the nearest; what has more digits than an integer holds is the other's.
@@ -242,7 +246,10 @@ pub(super) fn scalar(bytes: &[u8]) -> Option<(Option<Scalar<'static>>, usize)> {
 /// The length of such a value.
 #[inline]
 pub(super) fn scalar_length(bytes: &[u8]) -> Option<usize> {
-    number::read(bytes).map(|number| number.length).or_else(|| word(bytes).map(|(_, length)| length))
+    if bytes.first().is_some_and(u8::is_ascii_lowercase) {
+        return word(bytes).map(|(_, length)| length);
+    }
+    number::read(bytes).map(|number| number.length)
 }
 
 /// `true`, `false` or `null` in front, and its length.

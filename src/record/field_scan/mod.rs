@@ -21,7 +21,7 @@ use shapes::Shapes;
 /// What the fast path needs from line to line.
 pub(super) struct Scanner {
     /// `None` if the fast path is off.
-    vectors: Option<Vectors>,
+    pub(super) vectors: Option<Vectors>,
     /// Buffers; more than one is in use where a text is JSON itself.
     pool: Vec<Ends>,
     shapes: Shapes,

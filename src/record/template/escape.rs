@@ -1,6 +1,7 @@
 //! How gateways escape what clients sent.
 
-use super::{begins_with, literal_in};
+use super::{begins_with, find, literal_in};
+use crate::codec::json::marks::Vectors;
 use crate::record::query::hex_value;
 use bumpalo::Bump;
 use std::borrow::Cow;
@@ -25,12 +26,13 @@ impl Escapes {
         let end = match self {
             Self::None => return literal_in(text, after),
             Self::Json | Self::Apache if !plain => unescaped_quote(text)?,
-            Self::Nginx | Self::Json | Self::Apache => memchr::memchr(b'"', text.as_bytes())?,
+            Self::Nginx | Self::Json | Self::Apache => find(b'"', text.as_bytes())?,
         };
         begins_with(text.as_bytes().get(end..)?, after.as_bytes()).then_some(end)
     }
 
     /// The value as the client sent it. Bytes that are no UTF-8 are replaced, and `repaired` is set.
+    #[inline]
     pub(super) fn decoded<'a>(self, raw: &'a str, arena: &'a Bump, repaired: &mut bool) -> &'a str {
         if self == Self::None {
             return raw;
@@ -100,12 +102,20 @@ fn decoded_bytes(raw: &[u8]) -> Vec<u8> {
 
 /// A unit as text; invalid UTF-8 and NUL are replaced, and `repaired` is set.
 pub(in crate::record) fn as_text<'a>(unit: &'a [u8], arena: &'a Bump, repaired: &mut bool) -> &'a str {
-    as_plain_text(unit, arena, repaired).0
+    as_plain_text(unit, None, arena, repaired).0
 }
 
 /// [`as_text`], and true if the text holds no backslash, so that nothing in it is escaped. Both marks are looked for at
 /// once: a line is nearly always free of either.
-pub(super) fn as_plain_text<'a>(unit: &'a [u8], arena: &'a Bump, repaired: &mut bool) -> (&'a str, bool) {
+pub(super) fn as_plain_text<'a>(
+    unit: &'a [u8],
+    vectors: Option<Vectors>,
+    arena: &'a Bump,
+    repaired: &mut bool,
+) -> (&'a str, bool) {
+    if let Some(text) = vectors.and_then(|vectors| vectors.unescaped(unit)) {
+        return (text, true);
+    }
     let mark = memchr::memchr2(0, b'\\', unit);
     let behind = mark.and_then(|mark| unit.get(mark..)).unwrap_or_default();
     let has_nul = memchr::memchr(0, behind).is_some();
@@ -120,4 +130,32 @@ fn as_text_copy<'a>(bytes: &[u8], arena: &'a Bump, repaired: &mut bool) -> &'a s
     let broken = matches!(text, Cow::Owned(_)) || text.contains('\0');
     *repaired |= broken;
     if broken { arena.alloc_str(&text.replace('\0', "\u{fffd}")) } else { arena.alloc_str(&text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn vectors_say_the_same_of_a_line(
+            mut line in prop::collection::vec(b' '..0x7f_u8, 0..100),
+            odd in prop::collection::vec((any::<prop::sample::Index>(), prop::sample::select(vec![0, 1, b'\\', b'|', 0x7f, 0x80, 0xc3, 0xdc])), 0..3),
+        ) {
+            for (at, byte) in odd {
+                if !line.is_empty() {
+                    let at = at.index(line.len());
+                    line[at] = byte;
+                }
+            }
+            let arena = Bump::new();
+            let read = |vectors| {
+                let mut repaired = false;
+                let (text, plain) = as_plain_text(&line, vectors, &arena, &mut repaired);
+                (text, plain, repaired)
+            };
+            prop_assert_eq!(read(Vectors::detect()), read(None));
+        }
+    }
 }

@@ -16,6 +16,7 @@ use super::credential;
 use super::draft::{Draft, Field, Scalar, Target};
 use super::errors::{Problem, TemplateProblem};
 use super::{Reject, Unit};
+use crate::codec::json::marks::Vectors;
 
 /// Gateway whose notation a template uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,11 +131,16 @@ impl Template {
     }
 
     /// Reads one line.
-    pub(super) fn read<'a>(&'a self, unit: &'a [u8], draft: &mut Draft<'a, '_>) -> Result<Unit, Reject> {
+    pub(super) fn read<'a>(
+        &'a self,
+        unit: &'a [u8],
+        vectors: Option<Vectors>,
+        draft: &mut Draft<'a, '_>,
+    ) -> Result<Unit, Reject> {
         if unit.trim_ascii().is_empty() {
             return Ok(Unit::Ignored);
         }
-        let (text, plain) = escape::as_plain_text(unit, draft.arena, &mut draft.repaired);
+        let (text, plain) = escape::as_plain_text(unit, vectors, draft.arena, &mut draft.repaired);
         if !self.matches(text, plain, draft) {
             return if text.starts_with('#') { Ok(Unit::Ignored) } else { Err(Reject::NoMatch) };
         }
@@ -162,7 +168,9 @@ impl Template {
             if let Some((raw, behind)) = found {
                 let line_end = behind.is_empty().then_some(length);
                 let line_end = line_end.filter(|_| is_last && field.after.is_empty());
-                field.deliver(raw, escapes, line_end, draft);
+                if !field.targets.is_empty() {
+                    field.deliver(raw, escapes, line_end, draft);
+                }
                 rest = behind;
             } else {
                 // A line that ends inside of a field was cut, or is no line of this template.
@@ -186,9 +194,6 @@ impl TemplateField {
         line_end: Option<usize>,
         draft: &mut Draft<'a, '_>,
     ) {
-        if self.targets.is_empty() {
-            return;
-        }
         let text = escapes.decoded(raw, draft.arena, &mut draft.repaired);
         for (target, rank) in &self.targets {
             match target {
@@ -223,6 +228,22 @@ impl TemplateField {
     }
 }
 
+/// Where a byte is first found: most fields are so short that a search with vectors would take longer to begin.
+#[inline]
+fn find(byte: u8, text: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let Some(near) = text.first_chunk::<16>() else { return memchr::memchr(byte, text) };
+    for (eight, start) in near.as_chunks::<8>().0.iter().zip([0, 8]) {
+        // The lowest byte that is zero now has the lowest bit, whatever is above it.
+        let others = u64::from_le_bytes(*eight) ^ (ONES * u64::from(byte));
+        let found = others.wrapping_sub(ONES) & !others & (ONES << 7);
+        if found != 0 {
+            return Some(start + usize::try_from(found.trailing_zeros() / 8).ok()?);
+        }
+    }
+    memchr::memchr(byte, text.get(16..)?).map(|at| 16 + at)
+}
+
 /// Where a literal is first found. It nearly always follows within a few bytes, so that its first byte finds it before a
 /// searcher for all of it would have been made.
 fn literal_in(text: &str, literal: &str) -> Option<usize> {
@@ -230,7 +251,7 @@ fn literal_in(text: &str, literal: &str) -> Option<usize> {
     let Some(first) = literal.first() else { return Some(0) };
     let mut from = 0;
     loop {
-        let at = from + memchr::memchr(*first, bytes.get(from..)?)?;
+        let at = from + find(*first, bytes.get(from..)?)?;
         if begins_with(bytes.get(at..)?, literal) {
             return Some(at);
         }
@@ -296,7 +317,7 @@ mod tests {
         let arena = Bump::new();
         let mut tokens: Vec<RawToken<'_>> = Vec::new();
         let mut draft = Draft::new(shape, &arena, &mut tokens);
-        template.read(line, &mut draft).ok()?;
+        template.read(line, Vectors::detect(), &mut draft).ok()?;
         draft.text(wanted).map(str::to_owned)
     }
 
@@ -346,6 +367,13 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn bytes_are_found_wherever_they_are(text: Vec<u8>, byte: u8, at in 0..40_usize) {
+            for byte in [byte, text.get(at).copied().unwrap_or(byte)] {
+                proptest::prop_assert_eq!(find(byte, &text), text.iter().position(|other| *other == byte));
+            }
+        }
+
         #[test]
         fn literals_are_found_as_the_standard_library_finds_them(text in "[ab\u{e9}]{0,12}", literal in "[ab\u{e9}]{1,3}") {
             let found: Vec<usize> = text.match_indices(&literal).map(|(at, _)| at).collect();
