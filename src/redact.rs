@@ -46,8 +46,8 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// Appends the lower-case hexadecimal digits of some bytes.
 pub fn push_hex(bytes: &[u8], text: &mut String) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or_default();
+    // Reckoned and not looked up, so that many are made at once.
+    let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble };
     let mut digits = [0; 64];
     for piece in bytes.chunks(digits.len() / 2) {
         for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(piece) {

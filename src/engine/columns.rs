@@ -1,12 +1,14 @@
-//! The large tables' columns, filled row by row: rows come in the order of the table and lie scattered in memory, so that each
-//! is looked at once, and its texts, which lie beside one another, with it.
+//! The large tables' columns, made from numbers: rows come in the order of the table, and lie scattered in memory.
 
 use super::activity::ActivityRow;
 use super::names::{Name, Names, unpacked};
 use super::tokens::TokenSummary;
 use crate::redact::{Fingerprint, push_hex};
 use crate::time::UtcMicros;
-use arrow::array::{ArrayRef, Int64Builder, ListBuilder, StringBuilder, TimestampMicrosecondBuilder};
+use arrow::array::{
+    ArrayRef, Int64Array, Int64Builder, ListBuilder, StringBuilder, TimestampMicrosecondArray,
+    TimestampMicrosecondBuilder,
+};
 use std::sync::Arc;
 
 /// Bytes that a cell of most text columns has, about.
@@ -16,90 +18,72 @@ const HEX_BYTES: usize = 64;
 
 type Lists = ListBuilder<StringBuilder>;
 
-/// Columns of `tokens`.
-pub(super) struct TokenColumns {
-    fingerprint: Hexes,
-    verdict: StringBuilder,
-    /// `key_source` to `sid`
-    texts: [StringBuilder; 12],
-    scp: Lists,
-    roles: Lists,
-    /// `token_version`, `token_kind`
-    derived: [StringBuilder; 2],
-    /// `iat`, `nbf`, `exp`
-    dates: [Int64Builder; 3],
-    seen: [TimestampMicrosecondBuilder; 2],
-    /// `uses` to `distinct_ips`
-    counts: [Int64Builder; 4],
-    hosts: Lists,
-    rules: Lists,
-}
+/// A row of `tokens`: a token, and the rules that fired for it.
+pub(super) type TokenRow<'t> = (&'t TokenSummary, &'t [(Fingerprint, &'static str)]);
 
-impl TokenColumns {
-    /// Empty, with room for so many rows.
-    pub(super) fn new(rows: usize) -> Self {
-        Self {
-            fingerprint: Hexes::new(rows),
-            verdict: texts(rows),
-            texts: std::array::from_fn(|_| texts(rows)),
-            scp: lists(rows),
-            roles: lists(rows),
-            derived: std::array::from_fn(|_| texts(rows)),
-            dates: std::array::from_fn(|_| Int64Builder::with_capacity(rows)),
-            seen: std::array::from_fn(|_| times(rows)),
-            counts: std::array::from_fn(|_| Int64Builder::with_capacity(rows)),
-            hosts: lists(rows),
-            rules: lists(rows),
+/// The columns of `tokens`, in the table's order. The texts of a column are looked up before one of them is copied: they lie
+/// scattered, and the processor waits for many at once where nothing else is done meanwhile.
+pub(super) fn token_columns(rows: &[TokenRow<'_>], names: &Names) -> Vec<ArrayRef> {
+    let text = |name: fn(&TokenSummary) -> Option<Name>| {
+        let found: Vec<Option<&str>> = rows.iter().map(|(token, _)| names.optional(name(token))).collect();
+        filled(&found)
+    };
+    let list = |name: fn(&TokenSummary) -> Option<Name>| {
+        let mut column = lists(rows.len());
+        for (token, _) in rows {
+            push_packed(&mut column, name(token), names);
         }
+        finished_lists(column)
+    };
+    let number = |cell: fn(&TokenSummary) -> Option<i64>| -> ArrayRef {
+        Arc::new(rows.iter().map(|(token, _)| cell(token)).collect::<Int64Array>())
+    };
+    let time = |cell: fn(&TokenSummary) -> Option<UtcMicros>| -> ArrayRef {
+        let micros = rows.iter().map(|(token, _)| cell(token).map(|time| time.0));
+        Arc::new(micros.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
+    };
+    let (mut hexes, mut hosts, mut rules) = (Hexes::new(rows.len()), lists(rows.len()), lists(rows.len()));
+    for (token, fired) in rows {
+        hexes.push(token.fingerprint);
+        token.hosts.each(|_, host| hosts.values().append_value(names.text(host)));
+        hosts.append(true);
+        for (_, rule) in *fired {
+            rules.values().append_value(rule);
+        }
+        rules.append(true);
     }
-
-    /// Adds a token and the rules that fired for it.
-    pub(super) fn push(
-        &mut self,
-        token: &TokenSummary,
-        names: &Names,
-        rules: &[(Fingerprint, &'static str)],
-    ) {
-        self.fingerprint.push(token.fingerprint);
-        self.verdict.append_value(token.verdict.name());
-        let of = &token.texts;
-        let claims = [of.iss, of.aud, of.tid, of.oid, of.sub, of.client_id, of.uti, of.sid];
-        let header = [token.key_source, of.alg, of.kid, of.typ];
-        push_texts(&mut self.texts, header.into_iter().chain(claims), names);
-        push_packed(&mut self.scp, of.scp, names);
-        push_packed(&mut self.roles, of.roles, names);
-        let derived = [token.derived.map(|derived| derived.0), token.derived.map(|derived| derived.1)];
-        push_texts(&mut self.derived, derived, names);
-        for (column, date) in self.dates.iter_mut().zip([token.iat, token.nbf, token.exp]) {
-            column.append_option(date.seconds());
-        }
-        push_times(&mut self.seen, [token.seen.first(), token.seen.last()]);
-        let counts = [token.uses, token.accepted, token.denied, token.client_ips.count()];
-        for (column, count) in self.counts.iter_mut().zip(counts) {
-            column.append_value(count);
-        }
-        token.hosts.each(|_, host| self.hosts.values().append_value(names.text(host)));
-        self.hosts.append(true);
-        for (_, rule) in rules {
-            self.rules.values().append_value(rule);
-        }
-        self.rules.append(true);
-    }
-
-    /// The columns in the table's order.
-    pub(super) fn finish(self) -> Vec<ArrayRef> {
-        let Self { fingerprint, verdict, texts, scp, roles, derived, dates, seen, counts, hosts, rules } =
-            self;
-        let mut columns = vec![fingerprint.finish(), finished_texts(verdict)];
-        columns.extend(texts.map(finished_texts));
-        columns.extend([scp, roles].map(finished_lists));
-        columns.extend(derived.map(finished_texts));
-        columns.extend(dates.map(finished_numbers));
-        columns.extend(seen.map(finished_times));
-        columns.extend(counts.map(finished_numbers));
-        columns.extend([hosts, rules].map(finished_lists));
-        columns
-    }
+    let verdicts = rows.iter().map(|(token, _)| Some(token.verdict.name()));
+    vec![
+        hexes.finish(),
+        filled(&verdicts.collect::<Vec<_>>()),
+        text(|token| token.key_source),
+        text(|token| token.texts.alg),
+        text(|token| token.texts.kid),
+        text(|token| token.texts.typ),
+        text(|token| token.texts.iss),
+        text(|token| token.texts.aud),
+        text(|token| token.texts.tid),
+        text(|token| token.texts.oid),
+        text(|token| token.texts.sub),
+        text(|token| token.texts.client_id),
+        text(|token| token.texts.uti),
+        text(|token| token.texts.sid),
+        list(|token| token.texts.scp),
+        list(|token| token.texts.roles),
+        text(|token| token.derived.map(|derived| derived.0)),
+        text(|token| token.derived.map(|derived| derived.1)),
+        number(|token| token.iat.seconds()),
+        number(|token| token.nbf.seconds()),
+        number(|token| token.exp.seconds()),
+        time(|token| token.seen.first()),
+        time(|token| token.seen.last()),
+        number(|token| Some(token.uses)),
+        number(|token| Some(token.accepted)),
+        number(|token| Some(token.denied)),
+        number(|token| Some(token.client_ips.count())),
+        finished_lists(hosts),
+        finished_lists(rules),
+    ]
 }
 
 /// Columns of `activity`.
@@ -173,6 +157,16 @@ impl Hexes {
 
 fn texts(rows: usize) -> StringBuilder {
     StringBuilder::with_capacity(rows, rows * TEXT_BYTES)
+}
+
+/// A column of texts that were looked up.
+fn filled(cells: &[Option<&str>]) -> ArrayRef {
+    let bytes = cells.iter().flatten().map(|cell| cell.len()).sum();
+    let mut column = StringBuilder::with_capacity(cells.len(), bytes);
+    for cell in cells {
+        column.append_option(*cell);
+    }
+    finished_texts(column)
 }
 
 fn lists(rows: usize) -> Lists {

@@ -287,7 +287,9 @@ impl Engine {
             && severity > Severity::Info
             && severity >= self.filters.min_severity.unwrap_or(severity)
         {
-            rows.occurrences.push(write::occurrence(&finding.id, rule, severity, facts, place, names));
+            let at = (place, names);
+            let row = write::occurrence(&finding.id, (rule, severity), facts, at, &mut partial.agents);
+            rows.occurrences.push(row);
         }
     }
 }

@@ -8,6 +8,7 @@ use super::order::{At, FirstTen, Seen};
 use super::tokens::{TokenNumber, Tokens};
 use super::trails::Trails;
 use super::uncovered::Uncovered;
+use super::write::CleanAgents;
 use crate::facts::Outcome;
 use crate::policy::Stage;
 use crate::rules::run::RunState;
@@ -117,6 +118,8 @@ pub struct Partial {
     pub(super) accepts: AcceptCounts,
     /// One a run rule of the engine, in the engine's order.
     pub(super) runs: Vec<Box<dyn RunState>>,
+    /// What occurrences need of user agents; it is not merged.
+    pub(super) agents: CleanAgents,
 }
 
 impl Partial {

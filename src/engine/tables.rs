@@ -2,7 +2,7 @@
 //! written: ten million of them as structs would not fit.
 
 use super::activity::{Activity, ActivityRow};
-use super::columns::{ActivityColumns, TokenColumns};
+use super::columns::{ActivityColumns, TokenRow, token_columns};
 use super::names::Names;
 use super::tokens::{TokenNumber, TokenSummary, Tokens};
 use super::trails::{Trails, state_table};
@@ -135,7 +135,6 @@ impl LargeTable for TokenTable {
 
     fn batch(&self, rows: Range<usize>) -> Result<RecordBatch, ArrowError> {
         let numbers = clamped(&self.order, rows);
-        let mut columns = TokenColumns::new(numbers.len());
         // Looked up first, as below.
         let found: Vec<(&TokenSummary, Fingerprint)> = numbers
             .iter()
@@ -145,16 +144,17 @@ impl LargeTable for TokenTable {
         let first = found.first().map(|(_, fingerprint)| *fingerprint);
         let passed = self.rules.partition_point(|(token, _)| Some(*token) < first);
         let mut rules = self.rules.get(passed..).unwrap_or_default();
-        for (token, fingerprint) in found {
+        let with_rules = |(token, fingerprint)| -> TokenRow<'_> {
             // Both are in the order of fingerprints.
             let passed = rules.iter().take_while(|(token, _)| *token < fingerprint).count();
             rules = rules.get(passed..).unwrap_or_default();
             let fired = rules.iter().take_while(|(token, _)| *token == fingerprint).count();
             let (mine, others) = rules.split_at_checked(fired).unwrap_or_default();
-            columns.push(token, &self.held.names, mine);
             rules = others;
-        }
-        RecordBatch::try_new(schema_of(Table::Tokens), columns.finish())
+            (token, mine)
+        };
+        let rows: Vec<TokenRow<'_>> = found.into_iter().map(with_rules).collect();
+        RecordBatch::try_new(schema_of(Table::Tokens), token_columns(&rows, &self.held.names))
     }
 }
 

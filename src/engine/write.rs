@@ -14,6 +14,7 @@ use crate::redact::{self, Secrets};
 use crate::rules::kit::{Evidence, PRESET_VERDICT, Rule, STRICT_VERDICT, Severity};
 use crate::time::UtcMicros;
 use aws_lc_rs::digest;
+use hashbrown::HashSet;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -228,14 +229,42 @@ impl<'a> Place<'a> {
     }
 }
 
+/// User agents that are remembered; then they are looked at anew.
+const AGENTS_MAX: usize = 1 << 10;
+/// Longest user agent that is remembered, in bytes; a browser's has some 120.
+const AGENT_BYTES_MAX: usize = 256;
+
+/// User agents that the redactor left as they are: there are far fewer than requests, and in a browser's nearly every word begins
+/// like a token. Nothing depends on it.
+#[derive(Default)]
+pub(super) struct CleanAgents(HashSet<Box<str>>);
+
+impl CleanAgents {
+    /// A user agent as it may be written.
+    fn cell<'t>(&mut self, agent: &'t str, place: &Place<'_>) -> Cow<'t, str> {
+        // What is too short to hold a token of the record is written as it was for others.
+        let is_short = agent.len() < place.secret_bytes_min && agent.len() <= AGENT_BYTES_MAX;
+        if is_short && self.0.contains(agent) {
+            return Cow::Borrowed(agent);
+        }
+        let cell = place.cell(agent);
+        if is_short && *cell == *agent {
+            if self.0.len() >= AGENTS_MAX {
+                self.0.clear();
+            }
+            self.0.insert(agent.into());
+        }
+        cell
+    }
+}
+
 /// The occurrence row of a finding at a request.
 pub(super) fn occurrence(
     finding_id: &str,
-    rule: &Rule,
-    severity: Severity,
+    (rule, severity): (&Rule, Severity),
     facts: &Facts<'_>,
-    place: &Place<'_>,
-    names: &Names,
+    (place, names): (&Place<'_>, &Names),
+    agents: &mut CleanAgents,
 ) -> OccurrenceRow {
     let record = facts.record;
     let data_tenant = match facts.data_tenant {
@@ -243,11 +272,10 @@ pub(super) fn occurrence(
         DataTenant::Unresolved(raw) => Some(raw.as_ref()),
         DataTenant::Tenant(tenant) => Some(tenant.as_ref()),
     };
-    let cells =
-        [record.request_id, record.method, record.path, record.user_agent, record.principal, data_tenant];
+    let cells = [record.request_id, record.method, record.path, record.principal, data_tenant];
     let cells = cells.map(|text| text.map(|text| place.cell(text)));
-    let [request_id, method, path, user_agent, principal, data_tenant] =
-        cells.each_ref().map(Option::as_deref);
+    let [request_id, method, path, principal, data_tenant] = cells.each_ref().map(Option::as_deref);
+    let user_agent = record.user_agent.map(|agent| agents.cell(agent, place));
     let texts = OccurrenceTexts {
         finding_id,
         rule: rule.id,
@@ -257,7 +285,7 @@ pub(super) fn occurrence(
         host: names.optional(place.host),
         path,
         client_ip: names.optional(place.client_ip),
-        user_agent,
+        user_agent: user_agent.as_deref(),
         principal,
         data_tenant,
     };

@@ -131,7 +131,7 @@ impl Row for OccurrenceRow {
         let (mut hashes, mut hash) = (column(HASH_DIGITS), String::with_capacity(HASH_DIGITS));
         // All texts of a row at once: they lie side by side, and the rows do not.
         for row in rows {
-            for (column, cell) in columns.iter_mut().zip(row.texts().cells()) {
+            for (column, cell) in columns.iter_mut().zip(row.cells()) {
                 column.append_option(cell);
             }
             hash.clear();

@@ -77,6 +77,11 @@ impl OccurrenceRow {
         self.texts.unpacked()
     }
 
+    /// Its texts in the order of the table.
+    pub(super) fn cells(&self) -> [Option<&str>; TEXTS] {
+        self.texts.cells()
+    }
+
     /// Bytes of its texts.
     pub fn text_bytes(&self) -> usize {
         self.texts.text.len()
@@ -125,15 +130,18 @@ impl Packed {
         Self { text: text.into_boxed_str(), ends }
     }
 
-    fn unpacked(&self) -> OccurrenceTexts<'_> {
+    fn cells(&self) -> [Option<&str>; TEXTS] {
         let mut start = 0;
-        let cells = self.ends.map(|end| {
+        self.ends.map(|end| {
             let end = usize::try_from(end).ok().filter(|_| end != ABSENT)?;
             let cell = self.text.get(start..end);
             start = end;
             cell
-        });
-        let [finding_id, rule, source, request_id, method, host, rest @ ..] = cells;
+        })
+    }
+
+    fn unpacked(&self) -> OccurrenceTexts<'_> {
+        let [finding_id, rule, source, request_id, method, host, rest @ ..] = self.cells();
         let [path, client_ip, user_agent, principal, data_tenant] = rest;
         OccurrenceTexts {
             finding_id: finding_id.unwrap_or_default(),

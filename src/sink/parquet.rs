@@ -61,25 +61,10 @@ const DICTIONARY: &[&str] = &[
     "scp.list.element",
 ];
 
-/// Further columns of `occurrences` with a dictionary: what one client or finding does again and again.
+/// Further columns of `occurrences` with a dictionary: what one client or finding does again and again. Paths are no such
+/// column, for most of them name what was asked for.
 const OCCURRENCES_DICTIONARY: &[&str] =
-    &["client_ip", "data_tenant", "finding_id", "path", "principal", "user_agent"];
-
-/// Columns whose values differ from row to row in no order: their least and greatest values would rule out no page.
-const UNSORTED: &[&str] = &[
-    "evidence",
-    "finding_id",
-    "message",
-    "oid",
-    "path",
-    "problem_id",
-    "record_sha256",
-    "request_id",
-    "sid",
-    "sub",
-    "user_agent",
-    "uti",
-];
+    &["client_ip", "data_tenant", "finding_id", "principal", "user_agent"];
 
 /// Columns that are looked up by value.
 const BLOOM: &[&str] = &["oid", "token_sha256", "uti"];
@@ -215,20 +200,43 @@ fn properties(table: Table) -> WriterProperties {
         .iter()
         .chain(further)
         .fold(builder, |builder, column| builder.set_column_dictionary_enabled(path(column), true));
-    let builder = UNSORTED.iter().fold(builder, |builder, column| {
-        builder.set_column_statistics_enabled(path(column), EnabledStatistics::None)
-    });
     let schema = schema_of(table);
     let builder = schema.fields().iter().fold(builder, |builder, field| encoded(builder, field));
-    let looked_up = BLOOM.iter().filter(|column| schema.field_with_name(column).is_ok());
-    looked_up.fold(builder, bloom).build()
+    let builder = schema.fields().iter().fold(builder, |builder, field| bounded(builder, table, field));
+    // Nobody looks anything up in the state: the next run reads it as a whole.
+    let looked_up = BLOOM.iter().filter(|_| table != Table::State);
+    looked_up.filter(|column| schema.field_with_name(column).is_ok()).fold(builder, bloom).build()
+}
+
+/// The text columns that a table is sorted by, at least for long stretches.
+fn sorted_by(table: Table) -> &'static [&'static str] {
+    match table {
+        Table::Activity | Table::Tokens => &["token_sha256"],
+        Table::Coverage | Table::State => &[],
+        Table::Findings | Table::Problems => &["rule"],
+        Table::Occurrences | Table::Rejects => &["source"],
+    }
+}
+
+/// Least and greatest values: of texts in no order they would rule out no page, and finding them takes two comparisons a cell.
+fn bounded(builder: WriterPropertiesBuilder, table: Table, field: &Field) -> WriterPropertiesBuilder {
+    let text = matches!(field.data_type(), DataType::Utf8 | DataType::List(_));
+    if !text || sorted_by(table).contains(&field.name().as_str()) {
+        return builder;
+    }
+    builder.set_column_statistics_enabled(path(&leaf(field)), EnabledStatistics::None)
+}
+
+/// The name of a column; a list's values have one of their own.
+fn leaf(field: &Field) -> String {
+    let list = matches!(field.data_type(), DataType::List(_));
+    if list { format!("{}.list.element", field.name()) } else { field.name().clone() }
 }
 
 /// Values that have no dictionary: numbers as differences, texts with their lengths apart. What is left of random texts is of one
 /// kind then, and zstd passes over it quickly instead of matching lengths.
 fn encoded(builder: WriterPropertiesBuilder, field: &Field) -> WriterPropertiesBuilder {
-    let list = matches!(field.data_type(), DataType::List(_));
-    let column = if list { format!("{}.list.element", field.name()) } else { field.name().clone() };
+    let column = leaf(field);
     if DICTIONARY.contains(&column.as_str()) {
         return builder;
     }

@@ -4,6 +4,7 @@ use arrow::array::{DictionaryArray, Int32Array, Int64Array, LargeStringArray, St
 use arrow::array::{TimestampMicrosecondArray, new_null_array};
 use arrow::datatypes::{Int32Type, TimeUnit};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::Type;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use std::ops::Range;
 use std::path::Path;
@@ -138,16 +139,27 @@ fn looked_up_columns_have_bloom_filters_and_nothing_varies() {
         ["token_sha256", "oid", "uti"]
     );
     assert!(bloomed.iter().all(|(_, length)| *length < 1024), "as large as 100 values need: {bloomed:?}");
+    let texts = columns.iter().filter(|column| column.column_type() == Type::BYTE_ARRAY);
+    let bounded = texts.filter(|column| column.statistics().is_some());
+    assert_eq!(bounded.map(|column| column.column_path().string()).collect::<Vec<_>>(), ["token_sha256"]);
     let mut dictionaries = columns.iter().filter(|column| column.dictionary_page_offset().is_some());
     assert!(dictionaries.all(|column| DICTIONARY.contains(&column.column_path().string().as_str())));
 }
 
 #[test]
-fn every_dictionary_column_exists_in_some_table() {
-    for column in DICTIONARY.iter().chain(BLOOM) {
+fn every_column_that_is_treated_in_its_own_way_exists() {
+    let exists = |column: &str, table: Table| {
         let root = column.split('.').next().unwrap();
-        let exists = |table: &Table| schema_of(*table).field_with_name(root).is_ok();
-        assert!(Table::ALL.iter().any(exists), "{column}");
+        schema_of(table).field_with_name(root).is_ok()
+    };
+    for column in DICTIONARY.iter().chain(BLOOM) {
+        assert!(Table::ALL.iter().any(|table| exists(column, *table)), "{column}");
+    }
+    for column in OCCURRENCES_DICTIONARY {
+        assert!(exists(column, Table::Occurrences), "{column}");
+    }
+    for table in Table::ALL {
+        assert!(sorted_by(table).iter().all(|column| exists(column, table)), "{}", table.name());
     }
 }
 
