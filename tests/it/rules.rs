@@ -12,7 +12,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokentrail::engine::Concluded;
-use tokentrail::facts::{Context, DataTenant, Facts, JudgedTime, Outcome, Position, TokenFacts, Tokenless};
+use tokentrail::facts::{
+    Context, DataTenant, Facts, JudgedTime, Outcome, Position, TokenFacts, Tokenless, is_doubted,
+};
 use tokentrail::keys::{Archive, KeyHistory};
 use tokentrail::policy::{self, ApiSettings, Policy, Request, Validation};
 use tokentrail::record::{Record, TimeIs, TokenHit};
@@ -266,6 +268,7 @@ pub(crate) fn with_facts<T>(
         data_tenant: &data_tenant(context.policy, api, request, &record),
         token: &token,
         verdict,
+        doubted: is_doubted(&token, context, time),
         foreign_key: foreign_key.flatten(),
         context,
     };
@@ -330,7 +333,8 @@ fn assert_quiet_when_it_says_so(rule: &Rule, facts: &Facts<'_>) {
             [0, skew, -skew, HOUR, -HOUR, DAY, 2 * DAY, 6 * DAY, 8 * DAY, -8 * DAY, 400 * DAY, -400 * DAY];
         for at in shifts.into_iter().flat_map(|shift| [-SECOND, -1, 0, 1].map(|more| at.plus(shift + more))) {
             let time = Some(JudgedTime { at, is: TimeIs::Start });
-            let said = rule.judge_use(&Facts { time, ..*facts });
+            let doubted = is_doubted(facts.token, facts.context, time);
+            let said = rule.judge_use(&Facts { time, doubted, ..*facts });
             assert!(!quiet.contains(at) || said == Check::Quiet, "{} at {at}: {said:?}", rule.id);
         }
     }
