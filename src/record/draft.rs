@@ -201,7 +201,6 @@ impl<'a, 's> Draft<'a, 's> {
 
     /// Offers a value for a role. Lower ranks win; of equal ones the last, but the first of one array (`group`, 0 for
     /// none).
-    #[inline]
     pub(super) fn offer(&mut self, role: Role, value: Scalar<'a>, rank: u16, group: u32) {
         if value.is_absent() {
             return;

@@ -18,15 +18,26 @@ pub(crate) struct Number {
 #[inline]
 pub(crate) fn read(bytes: &[u8]) -> Option<Number> {
     // Nearly all are positive integers of a few digits.
-    if let Some((eight, _)) = bytes.split_first_chunk::<8>() {
+    if let Some((eight, behind)) = bytes.split_first_chunk::<8>() {
         let (count, value) = up_to_eight(*eight);
         let length = usize::try_from(count).ok()?;
-        let is_usual = match eight.get(length) {
-            Some(b'.' | b'e' | b'E') | None => false,
-            Some(_) => matches!(eight, [b'1'..=b'9', ..]) || (length == 1 && matches!(eight, [b'0', ..])),
-        };
-        if is_usual {
+        let begins_usual = matches!(eight, [b'1'..=b'9', ..]) || (length == 1 && matches!(eight, [b'0', ..]));
+        let is_usual =
+            |behind: Option<&u8>| begins_usual && !matches!(behind, Some(b'.' | b'e' | b'E') | None);
+        if is_usual(eight.get(length)) {
             return Some(Number { length, integer: Some(value), is_float: false });
+        }
+        // Times in milliseconds have thirteen.
+        if let (8, Some(eight)) = (length, behind.first_chunk::<8>()) {
+            let (count, more) = up_to_eight(*eight);
+            let length = usize::try_from(count).ok()?;
+            if let (Some(power), true) = (POWERS.get(length), is_usual(eight.get(length))) {
+                return Some(Number {
+                    length: 8 + length,
+                    integer: Some(value * power + more),
+                    is_float: false,
+                });
+            }
         }
     }
     read_any(bytes)

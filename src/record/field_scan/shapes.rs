@@ -47,9 +47,9 @@ enum Act {
 #[derive(Clone, Copy, Debug)]
 struct Step {
     /// The bytes and zeros.
-    bytes: [u64; WIDTH / 8],
+    bytes: [u8; WIDTH],
     /// All ones where there are bytes.
-    mask: [u64; WIDTH / 8],
+    mask: [u8; WIDTH],
     length: usize,
     act: Act,
     /// The first step behind this one.
@@ -64,7 +64,7 @@ impl Step {
         for ((to, mask), from) in padded.iter_mut().zip(&mut mask).zip(bytes) {
             (*to, *mask) = (*from, u8::MAX);
         }
-        Self { bytes: words(&padded), mask: words(&mask), length: bytes.len(), act, next: NONE, other: NONE }
+        Self { bytes: padded, mask, length: bytes.len(), act, next: NONE, other: NONE }
     }
 
     fn is_like(&self, other: &Self) -> bool {
@@ -74,16 +74,19 @@ impl Step {
     /// True if a line goes on with this step.
     #[inline]
     fn fits(&self, rest: &[u8]) -> bool {
-        let words = match rest.first_chunk() {
-            Some(chunk) => words(chunk),
-            None if rest.len() < self.length => return false,
-            None => words(&padded(rest)),
+        let begins = match rest.first_chunk() {
+            Some(chunk) => {
+                let (own, masks) = (words(&self.bytes), words(&self.mask));
+                let mut differs = 0;
+                for ((word, own), mask) in words(chunk).iter().zip(&own).zip(&masks) {
+                    differs |= (word ^ own) & mask;
+                }
+                differs == 0
+            }
+            // Near the end of the line.
+            None => rest.get(..self.length).is_some_and(|rest| self.bytes.get(..self.length) == Some(rest)),
         };
-        let mut differs = 0;
-        for ((word, own), mask) in words.iter().zip(&self.bytes).zip(&self.mask) {
-            differs |= (word ^ own) & mask;
-        }
-        differs == 0
+        begins
             && match self.act {
                 Act::Pass => true,
                 // The bytes may be the beginning of those of another step, which goes into an object or array.
@@ -102,12 +105,6 @@ fn words(bytes: &[u8; WIDTH]) -> [u64; WIDTH / 8] {
         *word = u64::from_ne_bytes(*chunk);
     }
     words
-}
-
-fn padded(rest: &[u8]) -> [u8; WIDTH] {
-    let mut padded = [0; WIDTH];
-    padded.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-    padded
 }
 
 /// All shapes of one format, as a tree: shapes that begin alike share their first steps.
