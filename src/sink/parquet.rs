@@ -203,9 +203,8 @@ fn properties(table: Table) -> WriterProperties {
     let schema = schema_of(table);
     let builder = schema.fields().iter().fold(builder, |builder, field| encoded(builder, field));
     let builder = schema.fields().iter().fold(builder, |builder, field| bounded(builder, table, field));
-    // Nobody looks anything up in the state: the next run reads it as a whole.
-    let looked_up = BLOOM.iter().filter(|_| table != Table::State);
-    looked_up.filter(|column| schema.field_with_name(column).is_ok()).fold(builder, bloom).build()
+    let looked_up = BLOOM.iter().filter(|column| schema.field_with_name(column).is_ok());
+    looked_up.fold(builder, bloom).build()
 }
 
 /// The text columns that a table is sorted by, at least for long stretches.
