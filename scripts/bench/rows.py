@@ -32,7 +32,8 @@ def verify(_setting):
     own = {name: value for name, value in os.environ.items() if name != "TOKENTRAIL_BENCH_ROUNDS"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=own)
     work = "RS256-2048 verify alone, one core"
-    told = re.search(r"2048 bits: library ([0-9.]+) us, lanes ([0-9.]+) us.* ([0-9.]+) times the library", done.stdout)
+    # The fastest kernel of the processor stands first.
+    told = re.search(r"2048 bits: library ([0-9.]+) us.*\n *\w+: ([0-9.]+) us, ([0-9.]+) times the library", done.stdout)
     if done.returncode != 0 or not told:
         yield Row(work, "`cargo bench --bench verify` tells no ratio for 2048 bits", "ParsedPublicKey", None, 2.5, 3.0)
         return
